@@ -1,0 +1,61 @@
+# One command each: every target makes and reuses .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CRYPTEN := crypten==0.4.1
+CODE := he mpc pqc benchmarks examples tests
+
+.PHONY: demo test test-slow check format bench notebooks coverage sanitize clean
+
+demo: $(INSTALLED)
+	$(BIN)/python examples/two_hospitals.py
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+# The exhaustive variants, which `make test` leaves out.
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
+
+notebooks: $(INSTALLED)
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+
+coverage: $(INSTALLED)
+	$(BIN)/python -m pytest --cov
+
+# The kernels with the address and undefined-behaviour sanitizers, built aside, on the small rings.
+SANITIZED := build/sanitize
+sanitize: $(INSTALLED)
+	$(BIN)/cmake -S . -B $(SANITIZED) -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
+	  -DPython_EXECUTABLE=$(abspath $(BIN))/python -DLATTICEWORK_SANITIZE=ON
+	$(BIN)/cmake --build $(SANITIZED)
+	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 LATTICEWORK_NATIVE=$(abspath $(SANITIZED)) \
+	  $(BIN)/python -m pytest tests/he/kernels -q -m "not slow" -p no:cacheprovider \
+	  -k "not large and not million and not build and not handles"
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# CrypTen's metadata names packages that break an installation, hence --no-deps.
+$(INSTALLED): pyproject.toml constraints.txt Makefile CMakeLists.txt $(wildcard he/kernels/native/*)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt scikit-build-core nanobind cmake ninja
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(CRYPTEN)
+	touch $(INSTALLED)
