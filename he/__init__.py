@@ -1,0 +1,20 @@
+"""CKKS-encrypted inference: a trained model becomes a plan, the plan runs on ciphertexts.
+
+    model = he.compile(net)                                   # scikit-learn, torch, or a list of layers
+    client = he.Client(model.plan)                            # holds the secret key
+    server = he.Server(model, client.evaluation_keys())       # holds the weights
+    scores = client.decrypt(server.predict(client.encrypt(x)))
+
+The server sees ciphertexts and public keys, the client sees scores. A plan has neither weights nor keys and
+is known to both. Data flows from model to plan to engine to scheme; the folders stand in that order.
+"""
+
+from he.ckks.params import CkksParams, CkksSpec
+from he.client import Client
+from he.compile import compile
+from he.compiled import Model
+from he.model.layers import Dense, Square
+from he.plan import Plan
+from he.server import Server
+
+__all__ = ["CkksParams", "CkksSpec", "Client", "Dense", "Model", "Plan", "Server", "Square", "compile"]

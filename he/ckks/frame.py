@@ -1,0 +1,116 @@
+"""The frame around everything that travels: magic, version, kind, engine, whose it is, length, checksum.
+
+The checksum (SHA-256, first 16 bytes) detects accidents: a cut file, a flipped bit, the wrong plan. It is no
+authentication: whoever can change the body can change the checksum. Authenticity comes from the channel.
+"""
+
+import hashlib
+import json
+import struct
+from enum import IntEnum
+
+MAGIC = b"LWHE"
+VERSION = 1
+_HEADER = struct.Struct("<4sBB8s16sQ")  # magic, version, kind, engine, id, length of the body
+_SUM_BYTES = 16
+OVERHEAD_BYTES = _HEADER.size + _SUM_BYTES
+
+
+class Kind(IntEnum):
+    """What a frame holds."""
+
+    PLAN = 1
+    EVALUATION_KEYS = 2
+    REQUEST = 3
+    RESPONSE = 4
+    PARAMS = 5
+    PLAINTEXT = 6
+    CIPHERTEXT = 7
+    PUBLIC_KEY = 8
+    SWITCHING_KEYS = 9
+
+
+def seal(kind: Kind, engine: str, owner: bytes, body: bytes) -> bytes:
+    """Frame `body`; owner: the 16-byte id of the plan or the parameters it is for."""
+    head = _HEADER.pack(MAGIC, VERSION, kind, engine.encode().ljust(8, b"\0"), owner, len(body))
+    return b"".join((head, body, _checksum(head, body)))
+
+
+def unseal(data: bytes | memoryview, kind: Kind, engine: str, owner: bytes) -> memoryview:
+    """The body of a frame, after every field of its header and its checksum were checked.
+
+    TypeError if `data` is not bytes; ValueError naming what was given and what was expected otherwise.
+    """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"data is {type(data).__name__}, expected bytes")
+    view = memoryview(data).cast("B")
+    if len(view) < OVERHEAD_BYTES:
+        raise ValueError(f"{len(view)} bytes given, expected at least {OVERHEAD_BYTES}: it was cut short")
+    magic, version, given_kind, given_engine, given_owner, length = _HEADER.unpack(view[: _HEADER.size])
+    _expect("magic", magic, MAGIC)
+    _expect("version", version, VERSION)
+    _expect("kind", _kind_name(given_kind), kind.name)
+    if len(view) != OVERHEAD_BYTES + length:
+        raise ValueError(f"{len(view)} bytes given, expected {OVERHEAD_BYTES + length} by its own header")
+    body = view[_HEADER.size : -_SUM_BYTES]
+    _expect("checksum", bytes(view[-_SUM_BYTES:]).hex(), _checksum(view[: _HEADER.size], body).hex())
+    _expect("engine", _engine_name(given_engine), engine)
+    _expect("id of plan or parameters", given_owner.hex(), owner.hex())
+    return body
+
+
+def engine_of(data: bytes) -> str:
+    """The engine that a frame names, unchecked otherwise; ValueError if it is cut short."""
+    if len(data) < OVERHEAD_BYTES:
+        raise ValueError(f"{len(data)} bytes given, expected at least {OVERHEAD_BYTES}: it was cut short")
+    return _engine_name(_HEADER.unpack_from(data)[3])
+
+
+def pack_parts(parts: list[bytes]) -> bytes:
+    """Byte strings one after another, each behind its length (8 bytes, little endian)."""
+    return b"".join(piece for part in parts for piece in (struct.pack("<Q", len(part)), part))
+
+
+def unpack_parts(body: memoryview, count: int, largest: int) -> list[memoryview]:
+    """The `count` byte strings of `pack_parts`, none longer than `largest` bytes, and nothing behind them."""
+    parts, at = [], 0
+    for index in range(count):
+        if len(body) - at < 8:
+            raise ValueError(f"part {index + 1} of {count} is missing: the body has {len(body)} bytes")
+        (length,) = struct.unpack_from("<Q", body, at)
+        if length > min(largest, len(body) - at - 8):
+            raise ValueError(
+                f"part {index + 1} has {length} bytes, expected at most {largest}, {len(body) - at - 8} left"
+            )
+        parts.append(body[at + 8 : at + 8 + length])
+        at += 8 + length
+    if at != len(body):
+        raise ValueError(f"the body has {len(body)} bytes, expected {at} for {count} parts")
+    return parts
+
+
+def from_json(body: bytes | memoryview) -> object:
+    """The JSON in a body; ValueError if it is none."""
+    try:
+        return json.loads(bytes(body))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the body is no JSON, expected JSON: {error}") from error
+
+
+def _checksum(head: bytes | memoryview, body: bytes | memoryview) -> bytes:
+    digest = hashlib.sha256(head)
+    digest.update(body)
+    return digest.digest()[:_SUM_BYTES]
+
+
+def _engine_name(field: bytes) -> str:
+    return field.rstrip(b"\0").decode("ascii", "replace")
+
+
+def _kind_name(kind: int) -> str:
+    return Kind(kind).name if kind in set(Kind) else f"unknown kind {kind}"
+
+
+def _expect(name: str, given: object, expected: object) -> None:
+    if given != expected:
+        raise ValueError(f"{name} is {given!r}, expected {expected!r}")

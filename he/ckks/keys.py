@@ -1,0 +1,154 @@
+"""Keys: the secret, the public encryption key, and those that switch ciphertexts from one secret to another.
+
+All are expanded from 32-byte seeds. The uniform half of every public key is a function of a public seed,
+which travels in its place.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from he import kernels
+from he.ckks import sampling
+from he.ckks.ring import Ring, Values
+from he.ckks.sampling import Source, os_seed
+
+
+class SecretKey:
+    """The secret s, uniform ternary, as a function of its seed. Shows nothing, and is never pickled."""
+
+    __slots__ = ("_s", "ring")
+
+    def __init__(self, ring: Ring, seed: bytes) -> None:
+        """seed: 32 bytes, which whoever has them needs nothing else to decrypt."""
+        self.ring = ring
+        self._s = sampling.ternary(ring, seed, 0, ring.full)
+
+    @classmethod
+    def generate(cls, ring: Ring, source: Source = os_seed) -> "SecretKey":
+        """A fresh secret."""
+        return cls(ring, source())
+
+    def values(self, limbs: int) -> Values:
+        """s mod the first `limbs` primes of Q and then P, NTT values (limbs, N). Secret."""
+        return cast(Values, self._s[:limbs])
+
+    def automorphism(self, k: int) -> Values:
+        """s(X^k) over QP, NTT values. Secret."""
+        return cast(Values, kernels.automorphism_ntt(self._s, k, self.ring.full))
+
+    def __repr__(self) -> str:
+        return f"SecretKey({self.ring.params!r})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a SecretKey is never pickled")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PublicKey:
+    """An encryption of zero over q_0 .. q_L and a special prime: data (2, L + 2, N), c_1 from seed."""
+
+    ring: Ring
+    data: Values
+    seed: bytes
+
+    @classmethod
+    def generate(cls, secret: SecretKey, source: Source = os_seed) -> "PublicKey":
+        """(b, a) = (-a s + e, a)."""
+        ring, seed = secret.ring, source()
+        basis = ring.public
+        data = kernels.empty((2, basis.limbs, basis.n), basis)
+        a = sampling.uniform(seed, 0, basis, out=data[1])
+        _masked(ring, a, secret.values(basis.limbs), source(), 0, basis, data[0])
+        return cls(ring, cast(Values, data), seed)
+
+    def __repr__(self) -> str:
+        return f"PublicKey({self.ring.params!r})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SwitchingKey:
+    """data: (digits, 2, L + 1 + special, N), digit j holding (-a_j s + e_j + g_j s', a_j) with g_j = P modulo
+    the primes of digit j and 0 modulo the others; a_j is stream j of `seed`.
+    """
+
+    data: Values
+    seed: bytes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EvaluationKeys:
+    """What an evaluator needs and may know: relinearisation, and automorphisms by their exponents."""
+
+    ring: Ring
+    relinearisation: SwitchingKey
+    automorphisms: Mapping[int, SwitchingKey]
+
+    @classmethod
+    def generate(
+        cls,
+        secret: SecretKey,
+        rotations: Iterable[int] = (),
+        conjugation: bool = False,
+        source: Source = os_seed,
+    ) -> "EvaluationKeys":
+        """Keys for products, and for these rotations in slots."""
+        ring = secret.ring
+        s = secret.values(ring.full.limbs)
+        exponents = {ring.galois(k) for k in rotations} | ({ring.conjugation} if conjugation else set())
+        relinearisation = switching_key(ring, s, cast(Values, kernels.mul(s, s, ring.full)), source)
+        automorphisms = {
+            k: switching_key(ring, secret.automorphism(pow(k, -1, 2 * ring.params.n)), s, source)
+            for k in sorted(exponents - {1})
+        }
+        return cls(ring, relinearisation, automorphisms)
+
+    def automorphism(self, k: int) -> NDArray[np.uint64]:
+        """The key for X -> X^k; ValueError if there is none."""
+        if k not in self.automorphisms:
+            raise ValueError(f"no key for X -> X^{k}, expected one of {sorted(self.automorphisms)}")
+        return self.automorphisms[k].data
+
+    def __repr__(self) -> str:
+        return f"EvaluationKeys({len(self.automorphisms)} automorphisms, {self.ring.params!r})"
+
+
+def digit_ranges(ring: Ring) -> list[range]:
+    """The primes of each digit of the full chain."""
+    top, step = len(ring.params.moduli), ring.params.digit_primes
+    return [range(i, min(i + step, top)) for i in range(0, top, step)]
+
+
+def switching_key(ring: Ring, under: Values, of: Values, source: Source) -> SwitchingKey:
+    """The key that switches from the secret `of` to the secret `under`, both NTT values over QP.
+
+    Hybrid key switching of Han and Ki (ePrint 2019/688, section 3), one encryption of g_j s' a digit j.
+    """
+    seed, noise_seed, basis = source(), source(), ring.full
+    digits = digit_ranges(ring)
+    p_of = kernels.mul_scalar(of, [ring.p] * basis.limbs, basis)
+    data = kernels.empty((len(digits), 2, basis.limbs, basis.n), basis)
+    for j, rows in enumerate(digits):
+        a = sampling.uniform(seed, j, basis, out=data[j, 1])
+        b = _masked(ring, a, under, noise_seed, j, basis, data[j, 0])
+        part, selected = b[rows.start : rows.stop], basis.select(rows)
+        kernels.add(part, p_of[rows.start : rows.stop], selected, out=part)
+    return SwitchingKey(cast(Values, data), seed)
+
+
+def _masked(
+    ring: Ring,
+    a: Values,
+    s: Values,
+    noise: bytes,
+    stream: int,
+    basis: kernels.Basis,
+    out: NDArray[np.uint64],
+) -> Values:
+    """-a s + e, into `out` (limbs, N)."""
+    e = sampling.error(ring, noise, stream, basis)
+    kernels.mul(a, s, basis, out=out)
+    return cast(Values, kernels.sub(e, out, basis, out=out))

@@ -1,0 +1,74 @@
+"""Client: holds the secret key, encrypts inputs, decrypts scores. Bytes leave it, and never the key."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from he import messages
+from he.ckks.frame import Kind, seal
+from he.compiled import samples
+from he.engines.choose import choose
+from he.engines.engine import Engine
+from he.model import packing
+from he.plan import Plan
+
+
+class Client:
+    """The owner of a fresh secret key for one plan."""
+
+    def __init__(self, plan: Plan, engine: str | Engine | None = None) -> None:
+        """Make the keys. engine: 'native' or 'seal', by default the best one that is installed."""
+        self._plan, self._engine = plan, choose(engine)
+        self._owner = self._engine.owner(plan.params, plan.rotations)
+
+    def evaluation_keys(self) -> bytes:
+        """What a server needs to compute: public keys for products and for the plan's rotations."""
+        return seal(Kind.EVALUATION_KEYS, self._engine.name, self._plan.id, self._owner.evaluation_keys())
+
+    def encrypt(self, x: ArrayLike) -> bytes:
+        """Encrypt x (features,) or (batch, features); ValueError on another column count, NaN or infinity."""
+        plan, rows = self._plan, samples(x, self._plan)
+        chunks = (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples))
+        level, scale = plan.input_level, plan.params.scale
+        parts = [self._owner.encrypt(packing.spread(chunk, plan), level, scale) for chunk in chunks]
+        return messages.pack(Kind.REQUEST, plan, self._engine, len(rows), parts)
+
+    def decrypt(self, response: bytes) -> NDArray[np.float64]:
+        """Scores (batch, outputs) from the server's bytes; ValueError if damaged or of another plan.
+
+        The scores carry noise that depends on the secret key: whoever passes them on, digit by digit, helps
+        an attacker (Li and Micciancio, ePrint 2020/1533). Pass on classes, or scores of `decrypt_to_share`.
+        """
+        return self._open(response, self._owner.decrypt)
+
+    def decrypt_to_share(
+        self, response: bytes, error: float, *, bits: int = 30, queries: int = 1
+    ) -> NDArray[np.float64]:
+        """Scores (batch, outputs) to be shown to others, with noise that hides what the key adds to them.
+
+        error: the server's `Model.predicted_error`. bits: of statistical security. queries: ciphertexts whose
+        scores are shown in all. `he.ckks.flooding` has the formula and its sources. ValueError with engine
+        'seal', and if so much noise would swallow the scores.
+        """
+        owner = self._owner
+
+        def decrypt(data: memoryview, level: int, scale: float) -> NDArray[np.float64]:
+            return owner.decrypt_to_share(data, level, scale, error, bits, queries)
+
+        return self._open(response, decrypt)
+
+    def _open(
+        self, response: bytes, decrypt: Callable[[memoryview, int, float], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        plan = self._plan
+        count, parts = messages.unpack(Kind.RESPONSE, plan, self._engine, response)
+        last = plan.steps[-1]
+        slots = [decrypt(part, last.level - 1, last.out_scale) for part in parts]
+        return np.concatenate([packing.gather(values, plan.samples, plan) for values in slots])[:count]
+
+    def __repr__(self) -> str:
+        return f"Client({self._plan!r}, engine={self._engine.name!r})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Client holds a secret key and is never pickled")

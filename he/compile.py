@@ -1,0 +1,77 @@
+"""compile(): from a trained model to a plan and its weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from he.ckks.params import CkksSpec
+from he.ckks.smallest import smallest_spec
+from he.compiled import Model
+from he.model import sklearn, torch
+from he.model.layers import Dense, Layer, chain
+from he.plan import Plan, Shape, width
+
+
+def compile(
+    net: object,
+    *,
+    samples: ArrayLike | None = None,
+    security: int = 128,
+    scale_bits: int = 40,
+    spec: CkksSpec | None = None,
+) -> Model:
+    """Compile a trained network for encrypted inference.
+
+    net: scikit-learn LogisticRegression (alone or behind StandardScaler), torch Sequential of Linear and
+    squares, or a list of he.Dense and he.Square. samples: typical inputs (count, features); their scores are
+    checked against what the parameters can hold. security: 128, 192 or 256 bits. scale_bits: precision of the
+    fixed-point arithmetic. spec: parameters of your own instead of the smallest secure ones.
+    TypeError for a network that cannot be read, ValueError for one that no parameters carry.
+    """
+    layers, classes = _read(net)
+    shapes = _shapes(layers)
+    spec = spec or smallest_spec(len(shapes), slots=width(shapes), scale_bits=scale_bits, security=security)
+    plan = Plan.make(spec, shapes)
+    model = Model(plan, layers, classes)
+    if samples is not None:
+        _check_scores(model, samples)
+    return model
+
+
+def _read(net: object) -> tuple[tuple[Layer, ...], NDArray[Any]]:
+    if sklearn.recognises(net):
+        layers, classes = sklearn.read(net)
+        return chain(layers), classes
+    if torch.recognises(net):
+        layers = chain(torch.read(net))
+    elif isinstance(net, Sequence):
+        layers = chain(net)
+    else:
+        raise TypeError(
+            f"{type(net).__name__} given, expected a scikit-learn or torch model, or a list of layers"
+        )
+    outputs = _shapes(layers)[-1].outputs
+    return layers, np.arange(max(2, outputs))
+
+
+def _shapes(layers: tuple[Layer, ...]) -> list[Shape]:
+    entries = next(layer.weights.shape[1] for layer in layers if isinstance(layer, Dense))
+    shapes = []
+    for layer in layers:
+        if isinstance(layer, Dense):
+            shapes.append(Shape("dense", entries, layer.weights.shape[0]))
+            entries = layer.weights.shape[0]
+        else:
+            shapes.append(Shape("square", entries, entries))
+    return shapes
+
+
+def _check_scores(model: Model, samples: ArrayLike) -> None:
+    largest = float(np.abs(model.predict_clear(samples)).max())
+    if largest >= model.plan.largest_score:
+        raise ValueError(
+            f"the samples' scores reach {largest:.6g}, expected less than {model.plan.largest_score:.6g}: "
+            "scale the last layer down or take fewer scale_bits"
+        )

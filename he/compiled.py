@@ -1,0 +1,80 @@
+"""Model: a plan together with the weights it runs on; what he.compile() returns and a server holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from he import run
+from he.engines.clear import ClearEvaluator
+from he.model import packing
+from he.model.layers import Layer
+from he.plan import Plan
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """plan: what to do, for everyone. layers: the weights, for the server. classes: labels of the scores."""
+
+    plan: Plan
+    layers: tuple[Layer, ...]
+    classes: NDArray[Any]
+
+    def predict_clear(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Scores (batch, outputs) of x (features,) or (batch, features), by the plan's steps in the clear."""
+        return self._run(x, None)[0]
+
+    def predicted_error(self, x: ArrayLike) -> float:
+        """A bound on the absolute error that encryption adds to any score of x (batch, features)."""
+        return self._run(x, None)[1]
+
+    def labels(self, scores: NDArray[np.float64]) -> NDArray[Any]:
+        """The class of each row of scores (batch, outputs): by sign for one score, else by the largest."""
+        index = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(np.intp)
+        return np.asarray(self.classes[index])
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike) -> float:
+        """Share of the rows of x (batch, features) whose class is y (batch,), under the noise of ciphertexts.
+
+        The noise comes from a fixed seed: the same data give the same answer.
+        """
+        given = np.asarray(y)
+        predicted = self.labels(self._run(x, np.random.default_rng(0))[0])
+        if given.shape != predicted.shape:
+            raise ValueError(f"y has shape {given.shape}, expected {predicted.shape}")
+        return float(np.mean(predicted == given))
+
+    def _run(self, x: ArrayLike, rng: np.random.Generator | None) -> tuple[NDArray[np.float64], float]:
+        """(scores, bound of their noise), the noise added if there is a generator."""
+        rows, plan = samples(x, self.plan), self.plan
+        engine = ClearEvaluator(plan.params, rng)
+        encoded = run.encode(plan, self.layers, engine)
+        scores, bound = [], 0.0
+        for chunk in (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples)):
+            x0 = engine.encrypt(packing.spread(chunk, plan), plan.input_level, plan.params.scale)
+            out = run.run(plan, encoded, engine, x0)
+            scores.append(packing.gather(out.values, len(chunk), plan))
+            bound = max(bound, out.bound)
+        return np.concatenate(scores), bound
+
+    def __repr__(self) -> str:
+        return f"Model({self.plan!r})"
+
+
+def samples(x: ArrayLike, plan: Plan) -> NDArray[np.float64]:
+    """x as rows (batch, features); ValueError on other shapes, on no rows, on NaN and on infinity."""
+    rows = np.atleast_2d(np.asarray(x, dtype=np.float64))
+    if rows.ndim != 2 or rows.shape[1] != plan.features:
+        given = f"{rows.shape[1]} columns" if rows.ndim == 2 else f"shape {rows.shape}"
+        raise ValueError(f"x has {given}, expected {plan.features} columns for {plan!r}")
+    if len(rows) == 0:
+        raise ValueError("x has 0 rows, expected at least one")
+    bad = np.argwhere(~np.isfinite(rows))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            f"x holds {rows[row, column]} in row {row}, column {column} ({len(bad)} such values), "
+            "expected finite numbers"
+        )
+    return rows

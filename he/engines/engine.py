@@ -1,0 +1,89 @@
+"""The verbs a plan needs, and who may speak them.
+
+An Evaluator computes and holds public evaluation keys at most. A KeyOwner encrypts and decrypts: it holds the
+secret key, which no verb returns. Every ciphertext has a level (rescalings left) and a scale.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from he.ckks.linear import Diagonals
+from he.ckks.params import CkksParams
+
+Cipher = TypeVar("Cipher")
+Plain = TypeVar("Plain")
+Linear = TypeVar("Linear")
+
+
+class Evaluator(Protocol[Cipher, Plain, Linear]):
+    """What the server does with ciphertexts. No verb changes its arguments."""
+
+    def encode(self, values: NDArray[np.float64], level: int, scale: float) -> Plain:
+        """Real values (slots,) as a plaintext for ciphertexts of this level."""
+
+    def encode_linear(self, diagonals: Diagonals, level: int, scale: float) -> Linear:
+        """A linear map on slots, made ready for ciphertexts of this level."""
+
+    def add(self, x: Cipher, y: Cipher) -> Cipher:
+        """x + y: same level, same scale."""
+
+    def add_plain(self, x: Cipher, y: Plain) -> Cipher:
+        """x + y: same level, same scale."""
+
+    def multiply(self, x: Cipher, y: Cipher) -> Cipher:
+        """x y, relinearised and rescaled: one level down, scale x.scale y.scale / q_level."""
+
+    def rotate(self, x: Cipher, steps: Sequence[int]) -> list[Cipher]:
+        """x rotated left by each number of slots (0 gives x itself)."""
+
+    def fold(self, x: Cipher, steps: Sequence[int]) -> Cipher:
+        """x + rot_k(x) for each k of `steps` in turn, which adds up more and more slots."""
+
+    def linear(self, x: Cipher, linear: Linear) -> Cipher:
+        """The linear map applied to x, rescaled as `multiply` does."""
+
+    def dump(self, x: Cipher) -> bytes:
+        """The bytes of a ciphertext."""
+
+    def load(self, data: bytes | memoryview, level: int, scale: float) -> Cipher:
+        """A ciphertext from bytes; ValueError unless it has this level and scale."""
+
+
+class KeyOwner(Protocol):
+    """What the owner of the secret key does."""
+
+    def encrypt(self, values: NDArray[np.float64], level: int, scale: float) -> bytes:
+        """Encrypt real values (slots,) and return the ciphertext's bytes."""
+
+    def decrypt(self, data: bytes | memoryview, level: int, scale: float) -> NDArray[np.float64]:
+        """The values (slots,) of a ciphertext; ValueError unless it has this level and scale."""
+
+    def decrypt_to_share(
+        self, data: bytes | memoryview, level: int, scale: float, error: float, bits: int, queries: int
+    ) -> NDArray[np.float64]:
+        """The same with flooding noise, for results that leave the owner; ValueError if it cannot."""
+
+    def evaluation_keys(self) -> bytes:
+        """The public keys with which an Evaluator multiplies and rotates; never the secret key."""
+
+
+class Engine(Protocol):
+    """A way to run plans: it makes key owners for clients and evaluators for servers."""
+
+    @property
+    def name(self) -> str:
+        """At most eight letters; stands in the header of all bytes of this engine."""
+
+    def owner(self, params: CkksParams, rotations: Sequence[int]) -> KeyOwner:
+        """Make fresh keys, among them evaluation keys for these rotations only."""
+
+    def evaluator(
+        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview
+    ) -> Evaluator[Any, Any, Any]:
+        """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit."""
+
+    def largest_ciphertext_bytes(self, params: CkksParams) -> int:
+        """A bound on the bytes of one ciphertext: longer ones are refused unread."""

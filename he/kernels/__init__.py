@@ -1,0 +1,78 @@
+"""The one door to fast arithmetic for CKKS: every kernel exists on several paths and means the same bits on
+each.
+
+Reading order: `dispatch` (which paths this machine has, and what an argument must look like), `handles`
+(precomputed tables, built once by the caller), then the kernels: `ring` (NTT, element-wise, automorphisms),
+`basis` (base conversion, division by moduli), `switching` (key switching), `stream` (random polynomials from
+seeds), `embedding` (the encoder), `packing` (bytes). `reference` holds the meaning of each; `native` the C++.
+
+Conventions. A polynomial is a C-contiguous `uint64` array of shape (..., limbs, N), row i holding residues in
+[0, q_i) of modulus i of the handle; values outside that range give undefined results, never a crash. Inputs
+are never changed unless passed as `out`. The path and the number of threads are chosen when a handle is built
+and never change a result.
+"""
+
+from he.kernels.basis import convert, mod_down
+from he.kernels.dispatch import available, paths
+from he.kernels.embedding import compose, embed, round_residues, unembed
+from he.kernels.handles import Basis, Converter, Divider, Embedding, Gadget
+from he.kernels.packing import pack, packed_bytes, unpack
+from he.kernels.ring import (
+    add,
+    add_scalar,
+    automorphism,
+    automorphism_ntt,
+    empty,
+    intt,
+    mul,
+    mul_add,
+    mul_scalar,
+    neg,
+    ntt,
+    sub,
+    tensor,
+)
+from he.kernels.stream import gaussian, lift, sample, ternary, uniform
+from he.kernels.switching import decompose, inner_product, key_switch, key_switch_digits, weighted_sum
+
+__all__ = [
+    "Basis",
+    "Converter",
+    "Divider",
+    "Embedding",
+    "Gadget",
+    "add",
+    "add_scalar",
+    "automorphism",
+    "automorphism_ntt",
+    "available",
+    "compose",
+    "convert",
+    "decompose",
+    "embed",
+    "empty",
+    "gaussian",
+    "inner_product",
+    "intt",
+    "key_switch",
+    "key_switch_digits",
+    "lift",
+    "mod_down",
+    "mul",
+    "mul_add",
+    "mul_scalar",
+    "neg",
+    "ntt",
+    "pack",
+    "packed_bytes",
+    "paths",
+    "round_residues",
+    "sample",
+    "sub",
+    "tensor",
+    "ternary",
+    "unembed",
+    "uniform",
+    "unpack",
+    "weighted_sum",
+]

@@ -1,0 +1,137 @@
+// Row kernels written once against a small vector type `V` (a path's arithmetic); included by each path in its own namespace.
+//
+// V offers: width, Word, Mod (constants of a modulus), Fac (a loaded factor), Acc (a lazy sum of products), max_terms (products an
+// Acc may hold beside one canonical value; max_lazy_terms for lazy factors), Centre (see
+// centre), and static functions load, store, add, sub, neg, mul_factor, acc_*.
+#pragma once
+
+#include "api.h"
+
+namespace latticework {
+namespace {
+
+template <class V>
+struct Rows {
+    using W = typename V::Word;
+    using Mod = typename V::Mod;
+
+    static void elementwise(Op op, const Modulus& m, const u64* x, const u64* y, const u64* z, u64* out, size_t n) {
+        const Mod mod(m);
+        switch (op) {
+            case Op::add:
+                for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::add(V::load(x + i), V::load(y + i), mod));
+                break;
+            case Op::sub:
+                for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::sub(V::load(x + i), V::load(y + i), mod));
+                break;
+            case Op::neg:
+                for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::sub(V::zero(), V::load(x + i), mod));
+                break;
+            case Op::mul:
+                for (size_t i = 0; i < n; i += V::width) {
+                    auto acc = V::acc(V::zero());
+                    V::acc_add(acc, V::load(x + i), V::load(y + i), mod);
+                    V::store(out + i, V::acc_reduce(acc, mod));
+                }
+                break;
+            case Op::mul_add:
+                for (size_t i = 0; i < n; i += V::width) {
+                    auto acc = V::acc(V::load(z + i));
+                    V::acc_add(acc, V::load(x + i), V::load(y + i), mod);
+                    V::store(out + i, V::acc_reduce(acc, mod));
+                }
+                break;
+        }
+    }
+
+    static void add_scalar(const Modulus& m, const u64* x, u64 s, u64* out, size_t n) {
+        const Mod mod(m);
+        const W scalar = V::broadcast(s);
+        for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::add(V::load(x + i), scalar, mod));
+    }
+
+    static void mul_factor(const Modulus& m, const u64* x, Factor f, u64* out, size_t n) {
+        const Mod mod(m);
+        const typename V::Fac fac(f);
+        for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::mul_factor(V::load(x + i), fac, mod));
+    }
+
+    static void sub_mul_add(const Modulus& m, const u64* x, const u64* t, Factor f, const u64* addend, u64* out, size_t n) {
+        const Mod mod(m);
+        const typename V::Fac fac(f);
+        for (size_t i = 0; i < n; i += V::width) {
+            W d = V::load(x + i);
+            if (t != nullptr) d = V::sub(d, V::load(t + i), mod);
+            d = V::mul_factor(d, fac, mod);
+            if (addend != nullptr) d = V::add(d, V::load(addend + i), mod);
+            V::store(out + i, d);
+        }
+    }
+
+    static void dot(const Modulus& m, const u64* const* x, const u64* const* y, size_t terms, u64* out, size_t n, bool lazy) {
+        const Mod mod(m);
+        const size_t most = lazy ? V::max_lazy_terms(m.q) : V::max_terms;
+        for (size_t i = 0; i < n; i += V::width) {
+            auto acc = V::acc(V::zero());
+            size_t t = 0;
+            for (size_t end = most; end < terms; end += most) {
+                for (; t < end; ++t) V::acc_add(acc, V::load(x[t] + i), V::load(y[t] + i), mod);
+                acc = V::acc(V::acc_reduce(acc, mod));
+            }
+            for (; t < terms; ++t) {
+                __builtin_prefetch(y[t] + i + piece, 0, 2);  // the next piece of a key: it comes from memory
+                V::acc_add(acc, V::load(x[t] + i), V::load(y[t] + i), mod);
+            }
+            V::store(out + i, V::acc_reduce(acc, mod));
+        }
+    }
+
+    static void combine(const Modulus& m, const u64* const* x, const u64* f, size_t terms, u64* out, size_t n) {
+        const Mod mod(m);
+        for (size_t i = 0; i < n; i += V::width) {
+            auto acc = V::acc(V::zero());
+            size_t t = 0;
+            for (size_t end = V::max_terms; end < terms; end += V::max_terms) {
+                for (; t < end; ++t) V::acc_add(acc, V::load(x[t] + i), V::broadcast(f[t]), mod);
+                acc = V::acc(V::acc_reduce(acc, mod));
+            }
+            for (; t < terms; ++t) V::acc_add(acc, V::load(x[t] + i), V::broadcast(f[t]), mod);
+            V::store(out + i, V::acc_reduce_lazy(acc, mod));
+        }
+    }
+
+    static void centre(const Modulus& m, const u64* x, u64 source, u64* out, size_t n) {
+        const Mod mod(m);
+        const u64 half = (source - 1) / 2, offset = (half + m.q - 1) / m.q * m.q;
+        const typename V::Centre how(source, half, offset);
+        if (half + offset < 4 * m.q) {
+            for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::template centred<false>(V::load(x + i), how, mod));
+        } else {
+            for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::template centred<true>(V::load(x + i), how, mod));
+        }
+    }
+
+    static void quotient(const u64* const* x, const double* inverse, size_t terms, u64* out, size_t n) {
+        for (size_t i = 0; i < n; i += V::width) {
+            auto total = V::real(0.5);
+            for (size_t t = 0; t < terms; ++t) total = V::real_mul_add(V::to_real(x[t] + i), inverse[t], total);
+            V::store_floor(out + i, total);
+        }
+    }
+
+    static void reduce_words(const Modulus& m, const u64* x, u64* out, size_t n) {
+        const Mod mod(m);
+        for (size_t i = 0; i < n; i += V::width) V::store(out + i, V::reduce_word(V::load_word(x + i), mod));
+    }
+
+    static void lift(const Modulus& m, const i64* x, u64* out, size_t n) {
+        const Mod mod(m);
+        const auto offset = V::broadcast_word(m.lift_offset);
+        const u64* words = reinterpret_cast<const u64*>(x);
+        for (size_t i = 0; i < n; i += V::width)
+            V::store(out + i, V::reduce_word(V::add_word(V::load_word(words + i), offset), mod));
+    }
+};
+
+}  // namespace
+}  // namespace latticework

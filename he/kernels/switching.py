@@ -1,0 +1,141 @@
+"""Hybrid key switching and weighted sums, in coarse calls. Meaning: `reference/switching.py`.
+
+A key is an array (D, 2, L + K, N) of NTT values for the full chain of L moduli and the K special primes;
+`reference/switching.py` says what it must encrypt. At a level of l <= L moduli the calls below use its first
+`gadget.digits` digits, and of the limbs the first l and the last K, without copying. X -> X^galois is applied
+last, to the result: a rotation by k thus needs the key that switches from s to s(X^(1/k)), and one
+decomposition serves rotations by many k (hoisting).
+"""
+
+from collections.abc import Sequence
+
+from he.kernels.dispatch import U64, check_array, check_galois, check_poly, native
+from he.kernels.handles import Basis, Gadget
+from he.kernels.reference import switching as reference
+from he.kernels.ring import empty
+
+
+def decompose(x: U64, gadget: Gadget) -> U64:
+    """All digits of x raised to every modulus: NTT values (l, N) -> NTT values (digits, l + K, N), residues
+    in [0, q).
+    """
+    check_poly(x, "x", gadget.level.limbs, gadget.basis.n, 2)
+    if gadget.handle is None:
+        return reference.decompose(x, gadget.basis.moduli, gadget.special, gadget.digit_limbs)
+    out = empty((gadget.digits, gadget.basis.limbs, gadget.basis.n), gadget.basis)
+    native().decompose(gadget.handle, x, out)
+    return out
+
+
+def _check_digits(digits: U64, gadget: Gadget) -> None:
+    check_array(digits, "digits", "uint64", (gadget.digits, gadget.basis.limbs, gadget.basis.n), 3)
+
+
+def _check_key(key: U64, gadget: Gadget) -> None:
+    check_array(key, "key", "uint64", (gadget.basis.n,), 4)
+    digits, components, limbs, _ = key.shape
+    if digits < gadget.digits or components != 2 or limbs < gadget.basis.limbs:
+        needed = f"(>= {gadget.digits}, 2, >= {gadget.basis.limbs}, {gadget.basis.n})"
+        raise ValueError(f"key: got shape {key.shape}, expected {needed}")
+
+
+def _check_addend(addend: U64 | None, gadget: Gadget) -> None:
+    if addend is None:
+        return
+    check_poly(addend, "addend", gadget.level.limbs, gadget.basis.n, 3)
+    if addend.shape[0] not in (1, 2):
+        raise ValueError(f"addend: got {addend.shape[0]} components, expected 1 or 2")
+
+
+def inner_product(digits: U64, key: U64, gadget: Gadget, galois: int = 1, addend: U64 | None = None) -> U64:
+    """sum_j digit_j key_j + P addend for both components, then X -> X^galois, still over Q P. NTT values.
+
+    (digits, l + K, N) -> (2, l + K, N); addend: (1, l, N), for the first component only, or (2, l, N). Double
+    hoisting adds such results, weighted, before one `mod_down(total, gadget.divider)`.
+    """
+    _check_digits(digits, gadget)
+    _check_key(key, gadget)
+    _check_addend(addend, gadget)
+    exponent = check_galois(galois, gadget.basis.n)
+    if gadget.handle is None:
+        return reference.inner_product(digits, key, gadget.basis.moduli, gadget.special, exponent, addend)
+    out = empty((2, gadget.basis.limbs, gadget.basis.n), gadget.basis)
+    native().inner_product(gadget.handle, digits, key, exponent, addend, out)
+    return out
+
+
+def _result_limbs(gadget: Gadget, rescale: bool) -> int:
+    if rescale and gadget.rescaler is None:
+        raise ValueError(f"rescale: got a level of {gadget.level.limbs} modulus, expected 2 or more")
+    return gadget.level.limbs - int(rescale)
+
+
+def key_switch(
+    x: U64, key: U64, gadget: Gadget, galois: int = 1, addend: U64 | None = None, rescale: bool = False
+) -> U64:
+    """The whole key switch of one polynomial: NTT values (l, N) -> (2, l, N), with `rescale` (2, l - 1, N).
+
+    Decompose, inner product with the key, plus P addend, division by P, or by P and the last modulus of the
+    level, rounded once, then X -> X^galois. addend: (1, l, N), for the first component only, or (2, l, N). So
+    a rotation of (c0, c1) is key_switch(c1, key, gadget, k, c0[None]), and a relinearisation of (c0, c1, c2)
+    is key_switch(c2, key, gadget, addend=(c0, c1)), with rescale=True the product's rescaling included.
+    """
+    check_poly(x, "x", gadget.level.limbs, gadget.basis.n, 2)
+    _check_key(key, gadget)
+    _check_addend(addend, gadget)
+    exponent, limbs = check_galois(galois, gadget.basis.n), _result_limbs(gadget, rescale)
+    if gadget.handle is None:
+        moduli, special = gadget.basis.moduli, gadget.special
+        return reference.key_switch(x, key, moduli, special, gadget.digit_limbs, exponent, addend, rescale)
+    out = empty((2, limbs, gadget.basis.n), gadget.basis)
+    native().key_switch(gadget.handle, x, key, exponent, addend, bool(rescale), out)
+    return out
+
+
+def key_switch_digits(
+    digits: U64,
+    keys: Sequence[U64],
+    gadget: Gadget,
+    galois: Sequence[int],
+    addend: U64 | None = None,
+    rescale: bool = False,
+) -> U64:
+    """Many key switches of one decomposed polynomial (hoisted rotations): (digits, l + K, N) -> (R, 2, l, N).
+
+    Entry r is what `key_switch` gives with keys[r] and galois[r]; addend and `rescale` are the same for all.
+    """
+    _check_digits(digits, gadget)
+    _check_addend(addend, gadget)
+    if len(keys) != len(galois):
+        raise ValueError(f"galois: got {len(galois)} exponents for {len(keys)} keys, expected as many")
+    for key in keys:
+        _check_key(key, gadget)
+    exponents, limbs = [check_galois(k, gadget.basis.n) for k in galois], _result_limbs(gadget, rescale)
+    out = empty((len(keys), 2, limbs, gadget.basis.n), gadget.basis)
+    if gadget.handle is None:
+        moduli, special = gadget.basis.moduli, gadget.special
+        for r, (key, k) in enumerate(zip(keys, exponents, strict=True)):
+            out[r] = reference.key_switch_digits(digits, key, moduli, special, k, addend, rescale)
+        return out
+    native().key_switch_digits(gadget.handle, digits, list(keys), exponents, addend, bool(rescale), out)
+    return out
+
+
+def weighted_sum(weights: Sequence[U64], vectors: Sequence[U64], basis: Basis) -> U64:
+    """sum_t weights_t vectors_t mod q, NTT values: plaintexts (limbs, N) and ciphertexts (C, limbs, N), as
+    many -> (C, limbs, N).
+
+    Any sequence of arrays will do, a stacked array among them; nothing is copied.
+    """
+    if len(weights) != len(vectors) or not len(weights):
+        raise ValueError(
+            f"got {len(weights)} weights and {len(vectors)} vectors, expected as many of both, at least one"
+        )
+    for weight, vector in zip(weights, vectors, strict=True):
+        check_poly(weight, "weight", basis.limbs, basis.n, 2)
+        check_array(vector, "vector", "uint64", (len(vectors[0]), basis.limbs, basis.n), 3)
+    if basis.handle is None:
+        return reference.weighted_sum(weights, vectors, basis.moduli)
+    out = empty(vectors[0].shape, basis)
+    native().weighted_sum(basis.handle, list(weights), list(vectors), out)
+    return out

@@ -1,0 +1,1 @@
+"""From a trained model to layers, and from layers to vectors of slots."""

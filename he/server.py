@@ -1,0 +1,34 @@
+"""Server: holds a model and a client's public evaluation keys, and computes on ciphertexts it cannot read."""
+
+from he import messages, run
+from he.ckks.frame import Kind, engine_of, unseal
+from he.compiled import Model
+from he.engines.choose import choose
+from he.engines.engine import Engine
+
+
+class Server:
+    """A model, ready to serve the client whose keys it was given."""
+
+    def __init__(self, model: Model, keys: bytes, engine: str | Engine | None = None) -> None:
+        """Load the keys and encode the weights; ValueError if the keys are damaged or of another plan.
+
+        engine: by default the one that made the keys.
+        """
+        self._plan, self._engine = model.plan, choose(engine or engine_of(keys))
+        body = unseal(keys, Kind.EVALUATION_KEYS, self._engine.name, self._plan.id)
+        self._evaluator = self._engine.evaluator(self._plan.params, self._plan.rotations, body)
+        self._encoded = run.encode(self._plan, model.layers, self._evaluator)
+
+    def predict(self, request: bytes) -> bytes:
+        """Encrypted scores for an encrypted input; ValueError if it is damaged or of another plan."""
+        plan, evaluator = self._plan, self._evaluator
+        count, parts = messages.unpack(Kind.REQUEST, plan, self._engine, request)
+        scores = []
+        for part in parts:
+            x = evaluator.load(part, plan.input_level, plan.params.scale)
+            scores.append(evaluator.dump(run.run(plan, self._encoded, evaluator, x)))
+        return messages.pack(Kind.RESPONSE, plan, self._engine, count, scores)
+
+    def __repr__(self) -> str:
+        return f"Server({self._plan!r}, engine={self._engine.name!r})"

@@ -1,0 +1,61 @@
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from he import kernels
+from he.ckks import keys as module
+from he.ckks.keys import EvaluationKeys, PublicKey, SecretKey, switching_key
+from he.ckks.params import SIGMA
+from he.ckks.ring import Ring
+
+
+def centred(x: Any, ring: Ring) -> Any:
+    """The coefficients modulo q_0, in (-q_0/2, q_0/2]."""
+    q = ring.params.moduli[0]
+    row = kernels.intt(np.ascontiguousarray(x[:1]), ring.basis(0))[0].astype(np.int64)
+    return np.where(row > q // 2, row - q, row)
+
+
+def test_the_secret_is_ternary_and_a_function_of_its_seed(ring: Ring) -> None:
+    a, b = SecretKey(ring, bytes(32)), SecretKey(ring, bytes(32))
+    np.testing.assert_array_equal(a.values(6), b.values(6))
+    assert set(centred(a.values(6), ring)) == {-1, 0, 1}
+
+
+def test_secrets_show_and_pickle_nothing(secret: SecretKey) -> None:
+    assert repr(secret).startswith("SecretKey(CkksParams(")
+    with pytest.raises(TypeError, match="never pickled"):
+        pickle.dumps(secret)
+
+
+def test_a_public_key_encrypts_zero(ring: Ring, secret: SecretKey) -> None:
+    public = PublicKey.generate(secret)
+    basis = ring.public
+    e = kernels.mul_add(public.data[1], secret.values(5), public.data[0], basis)
+    assert np.abs(centred(e, ring)).max() < 10 * SIGMA
+
+
+def test_each_digit_of_a_switching_key_encrypts_its_part(ring: Ring, secret: SecretKey) -> None:
+    """b + a s = e + g_j s' with g_j = P modulo the primes of digit j and 0 modulo the others."""
+    s = secret.values(6)
+    other = kernels.mul(s, s, ring.full)
+    key = switching_key(ring, s, other, lambda: bytes(range(32)))
+    p_other = kernels.mul_scalar(other, [ring.p] * 6, ring.full)
+    for j, rows in enumerate(module.digit_ranges(ring)):
+        e = kernels.mul_add(key.data[j, 1], s, key.data[j, 0], ring.full)
+        for i, q in enumerate(ring.full.moduli):
+            one = ring.full.select([i])
+            row = kernels.sub(e[i : i + 1], p_other[i : i + 1], one) if i in rows else e[i : i + 1].copy()
+            small = kernels.intt(row, one)[0].astype(np.int64)
+            assert np.abs(np.where(small > q // 2, small - q, small)).max() < 10 * SIGMA
+
+
+def test_only_the_keys_that_were_asked_for_are_made(ring: Ring, secret: SecretKey) -> None:
+    keys = EvaluationKeys.generate(secret, [0, 1, 1, 513])
+    assert set(keys.automorphisms) == {5}
+    assert keys.automorphism(5).shape == (2, 2, 6, 1024)
+    with pytest.raises(ValueError, match=r"no key for X -> X\^25, expected one of \[5\]"):
+        keys.automorphism(25)
+    assert repr(keys).startswith("EvaluationKeys(1 automorphisms")
