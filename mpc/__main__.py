@@ -1,0 +1,105 @@
+"""`python -m mpc`: identities for a roster, a trial of it, programs and the dealer on real hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import runpy
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc.check import check as check_roster
+from mpc.party import Party, deal
+from mpc.roster import Member, Roster, parse_address
+from pqc import Identity, Listener
+from pqc.cli.options import IdentityFile, Secret, load_identity, passphrase
+
+PartiesFile = Annotated[Path, typer.Option("--parties", "-p", help="The roster, a TOML file.")]
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for a silent member.")]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="The organisation's name in the roster.")],
+    address: Annotated[str, typer.Option("--address", help="HOST:PORT where it will listen.")],
+    dealer: Annotated[bool, typer.Option("--dealer", help="It deals randomness and sees no data.")] = False,
+    secret: Secret = None,
+) -> None:
+    """Make NAME.identity, and show the block that goes into everybody's roster file."""
+    where = parse_address(address)
+    identity = Identity.create(name)
+    path = Path(f"{name}.identity")
+    identity.save(path, passphrase=passphrase(secret, new=True))
+    typer.echo(f"{path} holds the identity; tell the others this by a way on which you recognise each other:")
+    typer.echo(Member(name, identity.fingerprint, where).to_toml("dealer" if dealer else "parties"))
+
+
+@app.command()
+def check(
+    identity: IdentityFile, parties: PartiesFile, timeout: Timeout = 60.0, secret: Secret = None
+) -> None:
+    """Connect to all members, who run this too, and compare rosters, versions and clocks."""
+    me, roster = load_identity(identity, secret), Roster.load(parties)
+    with _listen(me, roster) as listener:
+        reports = check_roster(me, listener, roster, timeout)
+    for report in reports:
+        verdict = "; ".join(report.problems) or "agrees"
+        typer.echo(f"{report.name}: {report.round_trip_s * 1e3:.1f} ms, {verdict}")
+    if any(report.problems for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    program: Annotated[Path, typer.Argument(help="A Python file with a function program(party).")],
+    identity: IdentityFile,
+    parties: PartiesFile,
+    timeout: Timeout = 60.0,
+    secret: Secret = None,
+) -> None:
+    """Run program(party) from a file, which must be the same at all parties, and show what it returns."""
+    me, roster = load_identity(identity, secret), Roster.load(parties)
+    source = program.read_bytes()
+    function = runpy.run_path(str(program), run_name="mpc_program").get("program")
+    if not callable(function):
+        raise ValueError(f"{program} defines no function program(party)")
+    with _listen(me, roster) as listener:
+        party = Party.join(me, listener, roster, timeout, program=hashlib.sha256(source).hexdigest())
+    try:
+        result = function(party)
+    except BaseException:
+        party.abandon()
+        raise
+    party.leave()
+    typer.echo(result)
+
+
+@app.command()
+def dealer(
+    identity: IdentityFile, parties: PartiesFile, timeout: Timeout = 60.0, secret: Secret = None
+) -> None:
+    """Deal randomness for one computation of the roster's parties."""
+    me, roster = load_identity(identity, secret), Roster.load(parties)
+    with _listen(me, roster) as listener:
+        deal(me, listener, roster, timeout)
+
+
+def _listen(identity: Identity, roster: Roster) -> Listener:
+    host, port = roster.member(identity.name).address
+    return Listener(identity, roster.trust(), host, port)
+
+
+def main() -> None:
+    """Run it; what the user can put right is told in one line, with exit status 1."""
+    try:
+        app(prog_name="python -m mpc")
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Correlated randomness: a helper process deals it and sees no data."""

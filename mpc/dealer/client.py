@@ -1,0 +1,111 @@
+"""One party's side of the dealer: its shares of each tuple, ordered before they are needed where foreseen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from mpc.dealer.schedule import Numbered, Schedule
+from mpc.dealer.service import pack_orders
+from mpc.dealer.tuples import Request, corrections, derived_sizes, draw_derived, draw_free
+from mpc.randomness import Stream, new_key
+from pqc.channel import Channel
+
+
+class Source(Protocol):
+    """Where the first party's corrections come from."""
+
+    def order(self, tuples: Sequence[Numbered]) -> None:
+        """Ask for them; returns at once."""
+        ...
+
+    def next(self, wanted: Numbered) -> list[torch.Tensor]:
+        """The corrections of the oldest tuple ordered and not yet given, which must be `wanted`."""
+        ...
+
+
+class DealerClient:
+    """`deal(request)` gives this party's shares of all parts, freely drawn ones first.
+
+    All parties must ask for the same requests in the same order. `rounds` counts the requests that were not
+    foreseen: for each of them the first party waits a round trip to the dealer, for the others not.
+    """
+
+    def __init__(self, key: bytes, source: Source | None) -> None:
+        """`source` is None for every party but the first."""
+        self._key = key
+        self._source = source
+        self._schedule = Schedule()
+        self.rounds = 0
+
+    def deal(self, request: Request) -> list[torch.Tensor]:
+        taken = self._schedule.take(request)
+        stream = Stream(self._key, taken.use.number)
+        free = draw_free(request, stream)
+        if self._source is None:
+            return free + draw_derived(request, stream)
+        self.rounds += 0 if taken.foreseen else 1
+        if taken.order:
+            self._source.order(taken.order)
+        for unwanted in taken.unwanted:
+            self._source.next(unwanted)
+        return free + self._source.next(taken.use)
+
+    def finish(self) -> None:
+        """Take in what was ordered and is not needed any more, so that the channel can be closed in order."""
+        if self._source is not None:
+            for unwanted in self._schedule.outstanding():
+                self._source.next(unwanted)
+
+
+class RemoteSource:
+    """A dealer behind a channel."""
+
+    def __init__(self, channel: Channel, timeout_s: float) -> None:
+        self._channel = channel
+        self._timeout_s = timeout_s
+
+    def order(self, tuples: Sequence[Numbered]) -> None:
+        self._channel.send(pack_orders(tuples))
+
+    def next(self, wanted: Numbered) -> list[torch.Tensor]:
+        """Raises ValueError when the dealer sends another number of words than the tuple has."""
+        sizes = derived_sizes(wanted.request)
+        counts = [math.prod(size) for size in sizes]
+        words = np.empty(sum(counts), dtype=np.int64)
+        received = self._channel.receive_into(words.data.cast("B"), timeout_s=self._timeout_s)
+        if received != words.nbytes:
+            kind = wanted.request.kind
+            raise ValueError(f"the dealer sent {received} bytes for {kind}, expected {words.nbytes}")
+        parts = np.split(words, np.cumsum(counts)[:-1])
+        return [torch.from_numpy(part).reshape(size) for part, size in zip(parts, sizes, strict=True)]
+
+
+class OwnSource:
+    """For a single party, who has nobody to hide anything from and deals to itself."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def order(self, tuples: Sequence[Numbered]) -> None:
+        """Nothing to ask for."""
+
+    def next(self, wanted: Numbered) -> list[torch.Tensor]:
+        return corrections(wanted.request, [Stream(self._key, wanted.number)])
+
+
+def join_dealer(channel: Channel, rank: int, timeout_s: float) -> DealerClient:
+    """Agree on a fresh key with the dealer behind `channel`."""
+    key = new_key()
+    channel.send(key)
+    return DealerClient(key, RemoteSource(channel, timeout_s) if rank == 0 else None)
+
+
+def deal_alone() -> DealerClient:
+    """A dealer for a computation with one party."""
+    key = new_key()
+    return DealerClient(key, OwnSource(key))

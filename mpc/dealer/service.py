@@ -1,0 +1,68 @@
+"""The dealer: a helper process that deals correlated randomness and sees no data.
+
+Trust: the dealer must not collude with a computing party. It learns the sequence of operations and their
+shapes, never an operand; a computing party learns its own shares only. (Beaver, CRYPTO 1991, with the seed
+compression of the commodity model.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgpack
+import torch
+
+from mpc.dealer.schedule import Numbered
+from mpc.dealer.tuples import Request, corrections
+from mpc.randomness import KEY_BYTES, Stream
+from pqc import ChannelClosed
+from pqc.channel import Channel
+
+
+def serve(channels: Sequence[Channel]) -> None:
+    """Deal for the parties behind `channels`, given in rank order, until the first one closes.
+
+    Every party begins by sending the 32-byte key of the streams it shares with the dealer. From then on the
+    first party sends orders and gets the corrections, one message a tuple, in the order of their numbers.
+    """
+    keys = [_receive_key(channel) for channel in channels]
+    first, last_number = channels[0], -1
+    while True:
+        try:
+            orders = unpack_orders(first.receive())
+        except ChannelClosed:
+            return
+        for number, request in orders:
+            if number <= last_number:
+                raise ValueError(f"tuple {number} was dealt before: the last number was {last_number}")
+            last_number = number
+            streams = [Stream(key, number) for key in keys]
+            first.send(pack_words(corrections(request, streams)))
+
+
+def pack_orders(orders: Sequence[Numbered]) -> bytes:
+    packed: bytes = msgpack.packb([(number, request.to_bytes()) for number, request in orders])
+    return packed
+
+
+def unpack_orders(data: bytes) -> list[Numbered]:
+    """Raises ValueError on anything but a list of numbered requests."""
+    try:
+        orders = [(number, bytes(request)) for number, request in msgpack.unpackb(data, strict_map_key=True)]
+        if any(type(number) is not int or not 0 <= number < 1 << 63 for number, _ in orders):
+            raise ValueError("a tuple's number is not in [0, 2^63)")
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise ValueError(f"not an order for correlated randomness ({len(data)} bytes): {error}") from error
+    return [Numbered(number, Request.from_bytes(request)) for number, request in orders]
+
+
+def pack_words(parts: Sequence[torch.Tensor]) -> bytes:
+    """The int64 words of `parts`, one after the other."""
+    return b"".join(bytes(part.contiguous().numpy().data) for part in parts)
+
+
+def _receive_key(channel: Channel) -> bytes:
+    key = channel.receive()
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{channel.peer} sent a stream key of {len(key)} bytes, expected {KEY_BYTES}")
+    return key

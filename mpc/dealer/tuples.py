@@ -1,0 +1,168 @@
+"""What can be dealt: each kind of correlated randomness as parts drawn freely and parts derived from them.
+
+Every part is shared among the parties. A freely drawn part is the sum (or exclusive or) of what each party
+draws from the stream that it shares with the dealer; of a derived part all parties but the first draw their
+share likewise, and the first gets the correction that makes the shares add up. Nothing else travels.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+import numpy as np
+import torch
+
+from mpc.protocols.truncate import unsigned_quotient
+from mpc.randomness import Stream
+
+# A request is refused above this many words in all its parts, 2 GiB.
+MAX_WORDS = 1 << 28
+PRODUCTS = ("mul", "matmul", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
+_OPTIONS = ("stride", "padding", "output_padding", "dilation", "groups")
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One tuple to deal: public shapes and names only.
+
+    `kind` is "product" (c = op(a, b, **options) mod 2^64), "square" (r, r^2), "and" (c = a & b, bitwise
+    shares), "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap)
+    or "truncation" (r, floor(r / divisor), top bit of r).
+    """
+
+    kind: str
+    sizes: tuple[Shape, ...]
+    op: str = ""
+    options: tuple[tuple[str, Any], ...] = ()
+    divisor: int = 0
+
+    def to_bytes(self) -> bytes:
+        packed: bytes = msgpack.packb([self.kind, self.sizes, self.op, self.options, self.divisor])
+        return packed
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Request:
+        """Raises ValueError on anything that is not a request this dealer serves."""
+        try:
+            kind, sizes, op, options, divisor = msgpack.unpackb(data, use_list=False)
+            request = cls(kind, tuple(sizes), op, tuple(options), divisor)
+            _check(request)
+        except (ValueError, TypeError, RuntimeError, msgpack.UnpackException) as error:
+            raise ValueError(
+                f"not a request for correlated randomness ({len(data)} bytes): {error}"
+            ) from error
+        return request
+
+
+@dataclass(frozen=True)
+class _Kind:
+    operands: int
+    bitlength: int
+    bitwise: bool
+    derive: Callable[[Request, list[torch.Tensor], list[list[torch.Tensor]]], list[torch.Tensor]]
+    derived_bitwise: bool = False
+
+
+def draw_free(request: Request, stream: Stream) -> list[torch.Tensor]:
+    """One party's shares of the freely drawn parts."""
+    bitlength = _KINDS[request.kind].bitlength
+    return [stream.bits(size, bitlength) for size in request.sizes]
+
+
+def draw_derived(request: Request, stream: Stream) -> list[torch.Tensor]:
+    """The shares of the derived parts of a party other than the first."""
+    return [stream.words(size) for size in derived_sizes(request)]
+
+
+@functools.lru_cache(maxsize=4096)
+def derived_sizes(request: Request) -> tuple[Shape, ...]:
+    """The shapes of the derived parts, worked out without any data."""
+    if request.kind == "product":
+        return (_product_size(request),)
+    if request.kind == "and":
+        return (np.broadcast_shapes(*request.sizes),)
+    return (request.sizes[0],) * (2 if request.kind == "truncation" else 1)
+
+
+def corrections(request: Request, streams: Sequence[Stream]) -> list[torch.Tensor]:
+    """The first party's shares of the derived parts; needs every party's stream, so only a dealer can."""
+    kind = _KINDS[request.kind]
+    shares = [draw_free(request, stream) for stream in streams]
+    free = [_combine(parts, kind.bitwise) for parts in zip(*shares, strict=True)]
+    masks = [draw_derived(request, stream) for stream in streams[1:]]
+    derived = kind.derive(request, free, shares)
+    return [
+        _remove(part, [mask[index] for mask in masks], kind.derived_bitwise)
+        for index, part in enumerate(derived)
+    ]
+
+
+def _combine(parts: Sequence[torch.Tensor], bitwise: bool) -> torch.Tensor:
+    return functools.reduce(operator.xor if bitwise else operator.add, parts)
+
+
+def _remove(part: torch.Tensor, masks: Sequence[torch.Tensor], bitwise: bool) -> torch.Tensor:
+    return functools.reduce(operator.xor if bitwise else operator.sub, masks, part)
+
+
+def _product(request: Request, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    result: torch.Tensor = getattr(torch, request.op)(a, b, **dict(request.options))
+    return result
+
+
+def _product_size(request: Request) -> Shape:
+    a, b = (torch.empty(size, dtype=torch.float32, device="meta") for size in request.sizes)
+    return tuple(_product(request, a, b).shape)
+
+
+def count_wraps(shares: Sequence[torch.Tensor]) -> torch.Tensor:
+    """How often the running sum of int64 shares leaves the range, up counted +1 and down -1."""
+    total, wraps = shares[0], torch.zeros_like(shares[0])
+    for share in shares[1:]:
+        following = total + share
+        wraps += ((total > 0) & (share > 0) & (following < 0)).long()
+        wraps -= ((total < 0) & (share < 0) & (following >= 0)).long()
+        total = following
+    return wraps
+
+
+_KINDS = {
+    "product": _Kind(2, 64, False, lambda request, free, _: [_product(request, *free)]),
+    "square": _Kind(1, 64, False, lambda request, free, _: [free[0] * free[0]]),
+    "and": _Kind(2, 64, True, lambda request, free, _: [free[0] & free[1]], derived_bitwise=True),
+    "bit": _Kind(1, 1, True, lambda request, free, _: [free[0]]),
+    "wraps": _Kind(1, 64, False, lambda request, free, shares: [count_wraps([own[0] for own in shares])]),
+    "truncation": _Kind(
+        1,
+        64,
+        False,
+        lambda request, free, _: [unsigned_quotient(free[0], request.divisor), (free[0] < 0).long()],
+    ),
+}
+
+
+def _check(request: Request) -> None:
+    if request.kind not in _KINDS:
+        raise ValueError(f"kind {request.kind!r} is none of {sorted(_KINDS)}")
+    operands = _KINDS[request.kind].operands
+    if len(request.sizes) != operands:
+        raise ValueError(f"{request.kind} takes {operands} shapes, got {len(request.sizes)}")
+    if any(type(n) is not int or n < 0 for size in request.sizes for n in size):
+        raise ValueError(f"shapes are non-negative integers, got {request.sizes}")
+    if request.kind == "product" and request.op not in PRODUCTS:
+        raise ValueError(f"product {request.op!r} is none of {PRODUCTS}")
+    if unknown := {name for name, _ in request.options} - set(_OPTIONS):
+        raise ValueError(f"options {sorted(unknown)} are none of {_OPTIONS}")
+    if request.kind == "truncation" and not 2 <= request.divisor < 1 << 62:
+        raise ValueError(f"a divisor lies in [2, 2^62), got {request.divisor}")
+    words = sum(math.prod(size) for size in (*request.sizes, *derived_sizes(request)))
+    if words > MAX_WORDS:
+        raise ValueError(f"at most {MAX_WORDS} words in one tuple, got {words}")

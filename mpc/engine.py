@@ -1,0 +1,221 @@
+"""CrypTen, made to run on today's torch and with its unsafe parts replaced; nothing else imports it.
+
+CrypTen 0.4.1 stays as installed. What is replaced, through its own extension points: the dealer (its
+default lets party 0 recover every secret), the randomness (a Mersenne Twister with 32 bits of seed), the
+transport (clear TCP), and the division of shares by public numbers (wrong with a probability that grows with
+the values).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+
+from mpc.corrections import replace_operations
+from mpc.dealer.client import DealerClient
+from mpc.defaults import replace_defaults
+from mpc.division import division
+from mpc.gpu import replace_convolutions
+from mpc.provider import CPU, NAME, DealerProvider, Providers, require_cpu
+from mpc.randomness import KEY_BYTES, Stream
+from mpc.read_layers import replace_layers
+from mpc.reader import replace_readers
+from mpc.rerandomise import replace_replicated
+from mpc.transport import ChannelCommunicator
+
+# CrypTen asks for a private module of torch by the name it had before torch 2.9.
+_MOVED = "torch.onnx._internal.registration"
+if _MOVED not in sys.modules:
+    try:
+        importlib.import_module(_MOVED)
+    except ModuleNotFoundError:
+        sys.modules[_MOVED] = importlib.import_module(
+            "torch.onnx._internal.torchscript_exporter.registration"
+        )
+
+try:
+    import crypten
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"mpc runs on CrypTen, and {missing.name!r} is not installed: "
+        "pip install 'latticework[mpc]' && pip install --no-deps crypten==0.4.1"
+    ) from missing
+
+from crypten.mpc.primitives import ArithmeticSharedTensor, BinarySharedTensor  # noqa: E402, F401
+
+# Raw values (16 fractional bits) must stay below 2^62, also after one product with a number of size one.
+LARGEST = 2.0**30
+
+
+@dataclass(frozen=True, repr=False)
+class SharedKeys:
+    """Keys of the streams behind pseudo-random sharings of zero, and of coins that all parties know.
+
+    Sharings of zero as in Araki, Furukawa, Lindell, Nof, Ohara, ePrint 2016/768, section 2.2.
+    `previous` and `next` are shared with the neighbours in rank order, `coins` with everybody.
+    """
+
+    previous: bytes
+    next: bytes
+    coins: bytes
+
+
+def prepare() -> None:
+    """Put our parts in the place of CrypTen's; done once, by `start` at the latest."""
+    if crypten.communicator.DistributedCommunicator is _Door:
+        return
+    for place in (crypten.communicator, crypten.mpc.context):
+        place.DistributedCommunicator = _Door
+    crypten.communicator.InProcessCommunicator = _Door
+    crypten.mpc.run_multiprocess = _run_multiprocess(crypten.mpc.run_multiprocess)
+    crypten.mpc.context.run_multiprocess = crypten.mpc.run_multiprocess
+    crypten.mpc.ttp_required = lambda: False
+    crypten.cfg.mpc.provider = NAME
+    for name in ("TrustedFirstParty", "TrustedThirdParty", "HomomorphicProvider", "TTPServer"):
+        getattr(crypten.mpc.provider, name).__init__ = _refuse_clear_start
+    for module in [module for name, module in sys.modules.items() if name.startswith("crypten.")]:
+        for name, ours in _DRAWS.items():
+            if hasattr(module, name):
+                setattr(module, name, ours)
+    ArithmeticSharedTensor.div_ = division(crypten)
+    replace_readers(crypten)
+    replace_defaults(crypten)
+    replace_operations(crypten)
+    replace_layers(crypten)
+    replace_replicated(crypten)
+    replace_convolutions(crypten)
+
+
+def open_door(join: Callable[[], Callable[[], None]]) -> None:
+    """Let `crypten.init` start parties: `join` calls `start` in the end, and gives the function to leave."""
+    prepare()
+    _Door.join = staticmethod(join)
+
+
+def start(communicator: ChannelCommunicator, dealer: DealerClient, keys: SharedKeys) -> None:
+    """Make this process a computing party; one process is one party at a time."""
+    if _Door.communicator is not None:
+        raise RuntimeError("this process is a party already: one process runs one party")
+    prepare()
+    _Door.communicator = communicator
+    provider = DealerProvider(crypten, dealer)
+    vars(crypten.mpc)["__SUPPORTED_PROVIDERS"] = Providers(provider, substitute=_Door.join is not None)
+    _set_streams(keys)
+
+
+def secret(value: torch.Tensor | None, owner: int, size: Sequence[int]) -> Any:
+    """A CrypTen tensor of shape `size`, shared from party `owner`'s `value` (None at the others)."""
+    if value is not None:
+        _check_input(value, size)
+    placeholder = torch.empty(tuple(size)) if value is None else value
+    return crypten.cryptensor(placeholder, src=owner)
+
+
+def _check_input(value: torch.Tensor, size: Sequence[int]) -> None:
+    if tuple(value.shape) != tuple(size):
+        raise ValueError(f"value of shape {tuple(value.shape)} given, expected {tuple(size)}")
+    if not torch.isfinite(value).all():
+        raise ValueError(
+            f"value has {int((~torch.isfinite(value)).sum())} entries that are not finite numbers"
+        )
+    if value.nelement() and float(value.abs().max()) >= LARGEST:
+        raise ValueError(f"largest magnitude is {float(value.abs().max()):g}, must be below {LARGEST:g}")
+
+
+def concatenate(parts: Sequence[Any], dim: int) -> Any:
+    return crypten.cat(list(parts), dim=dim)
+
+
+class _Door:
+    """Stands where CrypTen looks up its communicator class."""
+
+    communicator: ChannelCommunicator | None = None
+    join: Callable[[], Callable[[], None]] | None = None
+    _leave: Callable[[], None] | None = None
+
+    @classmethod
+    def is_initialized(cls) -> bool:
+        return cls.communicator is not None
+
+    @classmethod
+    def get(cls) -> ChannelCommunicator | None:
+        return cls.communicator
+
+    @classmethod
+    def initialize(cls, *_: Any, **__: Any) -> None:
+        if cls.join is None:
+            _refuse_clear_start()
+        cls._leave = cls.join()
+
+    @classmethod
+    def shutdown(cls) -> None:
+        leave = cls._leave or (cls.communicator.close if cls.communicator else None)
+        cls.communicator = cls._leave = None
+        if leave:
+            leave()
+
+
+def _refuse_clear_start(*_: Any, **__: Any) -> NoReturn:
+    raise RuntimeError(
+        "CrypTen's own launchers connect parties in the clear with an insecure dealer; "
+        "start them with mpc.run_local or mpc.Party.join, or call mpc.install first"
+    )
+
+
+def _run_multiprocess(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run_multiprocess(world_size: int, maxsize: int | None = None) -> Any:
+        """CrypTen's decorator: the function runs in `world_size` processes; their results in rank order."""
+        if _Door.join is None:
+            _refuse_clear_start()
+        return original(world_size, maxsize)
+
+    return run_multiprocess
+
+
+def _set_streams(keys: SharedKeys) -> None:
+    # Coins need no secrecy among the parties; CrypTen hands them to torch, which wants its own generator.
+    coins = torch.Generator().manual_seed(int.from_bytes(keys.coins[:8], "little", signed=True))
+    own = {
+        "prev": Stream(keys.previous),
+        "next": Stream(keys.next),
+        "local": Stream.fresh(),
+        "global": coins,
+    }
+    for name, generator in own.items():
+        crypten.generators[name] = {CPU: generator}
+
+
+def _random_ring_element(
+    size: Sequence[int],
+    ring_size: int = 1 << 64,
+    generator: Stream | torch.Generator | None = None,
+    device: Any = None,
+) -> torch.Tensor:
+    """Uniform over a ring of a power of two, in CrypTen's signed range [-ring_size / 2, ring_size / 2)."""
+    if ring_size & (ring_size - 1) or not 2 <= ring_size <= 1 << 64:
+        raise ValueError(f"ring size must be a power of two up to 2^64, got {ring_size}")
+    bitlength = ring_size.bit_length() - 1
+    words = _random_bits(size, bitlength, generator, device)
+    return words if bitlength == 64 else words - ring_size // 2
+
+
+def _random_bits(
+    size: Sequence[int],
+    bitlength: int | None = None,
+    generator: Stream | torch.Generator | None = None,
+    device: Any = None,
+) -> torch.Tensor:
+    require_cpu(device)
+    stream = crypten.generators["local"][CPU] if generator is None else generator
+    if isinstance(stream, torch.Generator):
+        stream = Stream(bytes(torch.randint(256, (KEY_BYTES,), generator=stream).tolist()))
+    words: torch.Tensor = stream.bits(size, 64 if bitlength is None else bitlength)
+    return words
+
+
+_DRAWS = {"generate_random_ring_element": _random_ring_element, "generate_kbit_random_tensor": _random_bits}

@@ -1,0 +1,164 @@
+"""Networks made of torch's layers, trained on shares; the same steps run in the clear as the twin."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from mpc import layers, metrics
+from mpc.batches import batches, factor
+from mpc.optimise import SGD, Adam
+from mpc.party import Party
+from mpc.tensors import is_secret, largest, positive, probabilities
+
+LOSSES = ("cross-entropy", "mse")
+
+
+class Network:
+    """A torch.nn.Sequential with its parameters in the clear (the twin) or, by `share`, secret.
+
+    Layers: Linear, Conv2d, BatchNorm1d, BatchNorm2d, ReLU, MaxPool2d, AvgPool2d, Flatten. The architecture is
+    public. Nothing is revealed by training, predicting or scoring. No gradient is clipped or compared with
+    anything on the way, because products are truncated rightly.
+    """
+
+    def __init__(self, model: nn.Sequential) -> None:
+        layers.check(model)
+        self._model = copy.deepcopy(model).double()
+        self._tensors: list[dict[str, Any]] = [
+            {name: tensor.detach().clone() for name, tensor in _named(layer)} for layer in self._model
+        ]
+
+    @classmethod
+    def share(cls, party: Party, model: nn.Sequential, owner: str | int) -> Self:
+        """The network with `owner`'s parameters as secret start; the others' models give the shapes alone."""
+        network = cls(model)
+        mine = party.names[party.rank] == owner or party.rank == owner
+        network._tensors = [
+            {
+                name: party.secret(tensor if mine else None, owner=owner, size=tuple(tensor.shape))
+                for name, tensor in tensors.items()
+            }
+            for tensors in network._tensors
+        ]
+        return network
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        optimiser: SGD | Adam,
+        loss: str = "cross-entropy",
+        steps: int = 100,
+        batch_size: int | None = 32,
+        schedule: str = "constant",
+        seed: int = 0,
+    ) -> Self:
+        """Train on x of shape (rows, ...) and y of shape (rows, outputs), both secret or both torch tensors.
+
+        Cross-entropy wants one-hot labels, or 0 and 1 in one column; mse wants numbers of size about 1. The
+        loss itself is never computed, only its derivative. Batches come from the public `seed`.
+        """
+        self._check(x, y, loss)
+        for step, rows in enumerate(batches(x.size(0), batch_size, steps, seed)):
+            chosen = torch.from_numpy(rows)
+            self._step(x[chosen], y[chosen], loss, optimiser, factor(schedule, step, steps))
+        return self
+
+    def scores(self, x: Any) -> Any:
+        """The last layer's output, shape (rows, outputs), as secret as the network or x is."""
+        return self._forward(x, [dict(tensors) for tensors in self._tensors], training=False)
+
+    def predict_proba(self, x: Any) -> Any:
+        """Sigmoid of one output, softmax of several, as secret as the scores."""
+        return probabilities(self.scores(x))
+
+    def predict(self, x: Any) -> Any:
+        """Classes of shape (rows, 1), as secret as the scores."""
+        scores = self.scores(x)
+        if scores.size(1) == 1:
+            return positive(scores)
+        return largest(scores).matmul(torch.arange(scores.size(1), dtype=torch.float64).reshape(-1, 1))
+
+    def score(self, x: Any, y: Any) -> Any:
+        """The accuracy, shape (1, 1), as secret as the scores."""
+        return metrics.accuracy(self.scores(x), y)
+
+    def reveal(self, party: Party, *, to: Sequence[str | int]) -> nn.Sequential | None:
+        """The trained torch model, in evaluation mode, at the parties named in `to`; None at all others."""
+        if isinstance(to, str) or not to:
+            raise ValueError(f"to must be a list of the parties that get the network, got {to!r}")
+        shown = [
+            [{name: party.reveal(t, one) for name, t in tensors.items()} for tensors in self._tensors]
+            for one in to
+        ]
+        mine = [one for one in to if one in (party.rank, party.name)]
+        return self._torch_model(shown[list(to).index(mine[0])]) if mine else None
+
+    def in_the_clear(self) -> nn.Sequential:
+        """The twin as a torch model in evaluation mode; TypeError for a secret network."""
+        if any(is_secret(tensor) for tensors in self._tensors for tensor in tensors.values()):
+            raise TypeError("the network is secret: reveal(party, to=[...]) opens it")
+        return self._torch_model(self._tensors)
+
+    def _check(self, x: Any, y: Any, loss: str) -> None:
+        if loss not in LOSSES:
+            raise ValueError(f"loss must be one of {list(LOSSES)}, got {loss!r}")
+        if y.dim() != 2 or y.size(0) != x.size(0):
+            raise ValueError(f"y of shape ({x.size(0)}, outputs) was expected, got {tuple(y.size())}")
+        secret = is_secret(next(iter(next(tensors for tensors in self._tensors if tensors).values())))
+        if not is_secret(x) == is_secret(y) == secret:
+            raise TypeError("network, x and y must all be secret, or all be in the clear")
+
+    def _forward(self, x: Any, tensors: list[dict[str, Any]], training: bool) -> Any:
+        for layer, own in zip(self._model, tensors, strict=True):
+            x = layers.LAYERS[type(layer)](layer, own, x, training)
+        return x
+
+    def _step(self, x: Any, y: Any, loss: str, optimiser: SGD | Adam, rate: float) -> None:
+        trained = [[name for name, _ in layer.named_parameters()] for layer in self._model]
+        leaves = [
+            {name: _leaf(tensor) if name in names else tensor for name, tensor in tensors.items()}
+            for names, tensors in zip(trained, self._tensors, strict=True)
+        ]
+        scores = self._forward(x, leaves, training=True)
+        if tuple(scores.size()) != tuple(y.size()):
+            raise ValueError(f"the network gives {tuple(scores.size())} for labels of {tuple(y.size())}")
+        known = scores.detach()
+        if loss == "mse":
+            slope, count = (known - y) * 2.0, y.size(0) * y.size(1)
+        else:
+            slope, count = probabilities(known) - y, y.size(0)
+        # Divided at the end only, or small derivatives would lose their bits on the way back.
+        scores.backward(slope)
+        for place, (names, tensors) in enumerate(zip(trained, leaves, strict=True)):
+            for name in names:
+                leaf = tensors[name]
+                gradient = leaf.grad.div(int(count))
+                tensors[name] = optimiser.step(f"{place}.{name}", leaf.detach(), gradient, rate)
+        self._tensors = leaves
+
+    def _torch_model(self, tensors: list[dict[str, Any]]) -> nn.Sequential:
+        model = copy.deepcopy(self._model)
+        with torch.no_grad():
+            for layer, own in zip(model, tensors, strict=True):
+                for name, place in _named(layer):
+                    place.copy_(own[name])
+        return model.eval()
+
+
+def _named(layer: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Parameters and running statistics; a counter of batches is neither."""
+    named = [*layer.named_parameters(), *layer.named_buffers()]
+    return [(name, tensor) for name, tensor in named if tensor.is_floating_point()]
+
+
+def _leaf(tensor: Any) -> Any:
+    leaf = tensor.detach()
+    leaf.requires_grad = True
+    return leaf

@@ -1,0 +1,102 @@
+"""Correlated randomness in CrypTen's interface, from the dealer, in place of CrypTen's insecure providers."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NoReturn
+
+import torch
+
+from mpc.dealer.client import DealerClient
+from mpc.dealer.tuples import Request
+from mpc.protocols.truncate import TruncationMask
+
+NAME = "DEALER"
+CPU = torch.device("cpu")
+
+
+class DealerProvider:
+    """CrypTen's interface for correlated randomness, served by the dealer.
+
+    `crypten` is the module, from whose types the tuples are made.
+    """
+
+    def __init__(self, crypten: Any, dealer: DealerClient) -> None:
+        self._dealer = dealer
+        self._arithmetic = crypten.mpc.primitives.ArithmeticSharedTensor
+        self._binary = crypten.mpc.primitives.BinarySharedTensor
+
+    def generate_additive_triple(
+        self, size0: torch.Size, size1: torch.Size, op: str, device: Any = None, **options: Any
+    ) -> tuple[Any, ...]:
+        """Additive shares of a, b and op(a, b)."""
+        settings = tuple(sorted((name, _plain(value)) for name, value in options.items()))
+        return self._additive(Request("product", (tuple(size0), tuple(size1)), op, settings), device)
+
+    def square(self, size: torch.Size, device: Any = None) -> tuple[Any, ...]:
+        """Additive shares of r and r^2."""
+        return self._additive(Request("square", (tuple(size),)), device)
+
+    def generate_binary_triple(
+        self, size0: torch.Size, size1: torch.Size, device: Any = None
+    ) -> tuple[Any, ...]:
+        """Bitwise shares of a, b and a & b."""
+        require_cpu(device)
+        parts = self._dealer.deal(Request("and", (tuple(size0), tuple(size1))))
+        return tuple(self._binary.from_shares(part) for part in parts)
+
+    def wrap_rng(self, size: torch.Size, device: Any = None) -> tuple[Any, ...]:
+        """Additive shares of r and of the number of times that its shares wrap."""
+        return self._additive(Request("wraps", (tuple(size),)), device)
+
+    def B2A_rng(self, size: torch.Size, device: Any = None) -> tuple[Any, ...]:
+        """One random bit, shared additively and bitwise."""
+        require_cpu(device)
+        bitwise, additive = self._dealer.deal(Request("bit", (tuple(size),)))
+        return self._arithmetic.from_shares(additive, precision=0), self._binary.from_shares(bitwise)
+
+    def truncation_mask(self, size: torch.Size, divisor: int) -> TruncationMask:
+        """Shares of r, floor(r / divisor) and r's top bit."""
+        return TruncationMask(*self._dealer.deal(Request("truncation", (tuple(size),), divisor=divisor)))
+
+    def trace(self, *_: Any, **__: Any) -> NoReturn:
+        """There is no cache of tuples to fill by hand."""
+        raise NotImplementedError(
+            "there is no tuple cache: the dealer foresees what a loop asks for and deals it ahead by itself; "
+            "remove the calls of crypten.trace, crypten.trace_once and crypten.fill_cache"
+        )
+
+    trace_once = fill_cache = save_cache = load_cache = trace
+
+    def _additive(self, request: Request, device: Any) -> tuple[Any, ...]:
+        require_cpu(device)
+        return tuple(self._arithmetic.from_shares(part, precision=0) for part in self._dealer.deal(request))
+
+
+class Providers(dict[str, DealerProvider]):
+    """CrypTen's table of providers: the dealer under its own name.
+
+    Programs written for plain CrypTen may ask for one of its insecure dealers; with `substitute` they get
+    this one, and a warning, otherwise ValueError.
+    """
+
+    def __init__(self, provider: DealerProvider, substitute: bool) -> None:
+        super().__init__({NAME: provider})
+        self._substitute = substitute
+
+    def __missing__(self, name: str) -> DealerProvider:
+        if not self._substitute or name not in ("TFP", "TTP", "HE"):
+            raise ValueError(f"provider {name!r} is not safe and not available; the only one is {NAME!r}")
+        warnings.warn(f"CrypTen's provider {name!r} was asked for and replaced by the dealer", stacklevel=3)
+        self[name] = self[NAME]
+        return self[NAME]
+
+
+def require_cpu(device: Any) -> None:
+    """Raise ValueError unless `device` is the CPU or None."""
+    if device is not None and torch.device(device) != CPU:
+        raise ValueError(f"secret tensors live on the CPU here, got device {device}")
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | torch.Size) else value

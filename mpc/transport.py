@@ -1,0 +1,287 @@
+"""CrypTen's communicator over authenticated post-quantum channels, one to each other party."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import operator
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import msgpack
+import numpy as np
+import torch
+from torch.distributed import ReduceOp
+
+from pqc import ChannelError
+from pqc.channel import Channel
+
+# A message up to this size fits the socket buffers, so that sending it never waits for the peer to read.
+_INLINE_BYTES = 1 << 14
+_SIZE_EXTENSION = 1
+
+Tensors = torch.Tensor | list[torch.Tensor]
+
+
+class PartyLost(ConnectionError):
+    """Another party is gone or silent; says who and how it was noticed."""
+
+
+class _Pending:
+    """The handle of `isend` and `irecv`."""
+
+    def __init__(self, finish: Callable[[], object]) -> None:
+        self._finish = finish
+
+    def wait(self) -> None:
+        self._finish()
+
+
+class ChannelCommunicator:
+    """The collectives that CrypTen calls, over channels keyed by rank.
+
+    Every message is the little-endian int64 words of a tensor whose shape both sides know; a message of
+    another length means that the programs differ, and raises ValueError. `rounds` counts the steps in which
+    this party waits for others. A peer that is gone, or sends nothing for `timeout_s`, raises PartyLost.
+    """
+
+    def __init__(self, rank: int, channels: dict[int, Channel], timeout_s: float) -> None:
+        if set(channels) | {rank} != set(range(len(channels) + 1)):
+            raise ValueError(f"rank {rank} needs channels to all other ranks, got {sorted(channels)}")
+        self._rank = rank
+        self._channels = channels
+        self._timeout_s = timeout_s
+        self._senders = {peer: ThreadPoolExecutor(1, f"send-{peer}") for peer in channels}
+        self._last_sent = {peer: _done() for peer in channels}
+        self._name = f"rank{rank}"
+        self.rounds = 0
+        self._reset_at: dict[str, int] = {}
+
+    def send(self, tensor: torch.Tensor, dst: int) -> None:
+        self._send(dst, tensor).result()
+
+    def recv(self, tensor: torch.Tensor, src: int | None = None) -> torch.Tensor:
+        """A tensor of the shape of `tensor` from party `src`."""
+        if src is None:
+            raise ValueError("say whom to receive from: src is a rank, got None")
+        self.rounds += 1
+        return self._receive(src, tensor)
+
+    def isend(self, tensor: torch.Tensor, dst: int) -> _Pending:
+        sent = self._send(dst, tensor)
+        return _Pending(sent.result)
+
+    def irecv(self, tensor: torch.Tensor, src: int) -> _Pending:
+        return _Pending(lambda: tensor.copy_(self.recv(tensor, src)))
+
+    def all_reduce(self, input: Tensors, op: Any = ReduceOp.SUM, batched: bool = False) -> Tensors:
+        """Combine everybody's tensors; a list (`batched`) travels as one message."""
+        combine = _combiner(op)
+        parts = self._exchange(_flatten(input))
+        return _unflatten(functools.reduce(combine, parts), input)
+
+    def reduce(
+        self, input: Tensors, dst: int, op: Any = ReduceOp.SUM, batched: bool = False
+    ) -> Tensors | None:
+        combine = _combiner(op)
+        parts = self._collect(_flatten(input), dst)
+        return _unflatten(functools.reduce(combine, parts), input) if parts else None
+
+    def all_gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        return self._exchange(tensor)
+
+    def gather(self, tensor: torch.Tensor, dst: int) -> Sequence[torch.Tensor | None]:
+        return self._collect(tensor, dst) or [None]
+
+    def scatter(
+        self, scatter_list: list[torch.Tensor], src: int, size: Any = None, device: Any = None
+    ) -> torch.Tensor:
+        """Party `src` gives each rank its element; the others know the shape by `size` or their element."""
+        if src == self._rank:
+            self._wait_all([self._send(peer, scatter_list[peer]) for peer in self._channels])
+            return scatter_list[self._rank]
+        like = scatter_list[self._rank] if size is None else torch.empty(size, dtype=torch.long)
+        return self.recv(like, src)
+
+    def broadcast(self, input: Tensors, src: int, group: Any = None, batched: bool = False) -> Tensors:
+        """Party `src`'s values, in place as CrypTen expects, and returned."""
+        for tensor in input if isinstance(input, list) else [input]:
+            if src == self._rank:
+                self._wait_all([self._send(peer, tensor) for peer in self._channels])
+            else:
+                tensor.copy_(self.recv(tensor, src))
+        return input
+
+    def barrier(self) -> None:
+        self._exchange(torch.zeros(1, dtype=torch.long))
+
+    def send_obj(self, obj: object, dst: int, group: Any = None) -> None:
+        """Plain values, lists, dicts and torch.Size only: nothing that arrives is ever unpickled."""
+        self._guard(dst, lambda channel: channel.send(_pack(obj)))
+
+    def recv_obj(self, src: int, group: Any = None) -> Any:
+        self.rounds += 1
+        return _unpack(self._guard(src, lambda channel: channel.receive(timeout_s=self._timeout_s)))
+
+    def broadcast_obj(self, obj: object, src: int, group: Any = None) -> Any:
+        if src != self._rank:
+            return self.recv_obj(src)
+        for peer in self._channels:
+            self.send_obj(obj, peer)
+        return obj
+
+    def get_world_size(self) -> int:
+        return len(self._channels) + 1
+
+    def get_rank(self) -> int:
+        return self._rank
+
+    def set_name(self, name: str) -> None:
+        self._name = name
+
+    def get_name(self) -> str:
+        return self._name
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes to the other computing parties, message framing included."""
+        return sum(channel.bytes_sent for channel in self._channels.values())
+
+    @property
+    def bytes_received(self) -> int:
+        return sum(channel.bytes_received for channel in self._channels.values())
+
+    def get_communication_stats(self) -> dict[str, int]:
+        """CrypTen's statistics since they were reset; its "bytes" are sent and received together."""
+        now = {"rounds": self.rounds, "bytes": self.bytes_sent + self.bytes_received}
+        return {name: value - self._reset_at.get(name, 0) for name, value in now.items()}
+
+    def reset_communication_stats(self) -> None:
+        self._reset_at = {}
+        self._reset_at = self.get_communication_stats()
+
+    def print_communication_stats(self) -> None:
+        """Log them, as CrypTen does."""
+        stats = self.get_communication_stats()
+        logging.getLogger("mpc").info("%s: %d rounds, %d bytes", self._name, stats["rounds"], stats["bytes"])
+
+    def close(self) -> None:
+        for sender in self._senders.values():
+            sender.shutdown(wait=True)
+        for channel in self._channels.values():
+            channel.close()
+
+    def _exchange(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """Everybody's tensor, in rank order; one round."""
+        if not self._channels:
+            return [tensor.clone()]
+        self.rounds += 1
+        sent = [self._send(peer, tensor) for peer in self._channels]
+        parts = {peer: self._receive(peer, tensor) for peer in self._channels}
+        self._wait_all(sent)
+        parts[self._rank] = tensor.clone()
+        return [parts[rank] for rank in sorted(parts)]
+
+    def _collect(self, tensor: torch.Tensor, dst: int) -> list[torch.Tensor]:
+        """Everybody's tensor at `dst`, nothing elsewhere; one round."""
+        if dst != self._rank:
+            self._send(dst, tensor).result()
+            return []
+        parts = {peer: self._receive(peer, tensor) for peer in self._channels}
+        self.rounds += 1 if self._channels else 0
+        parts[self._rank] = tensor.clone()
+        return [parts[rank] for rank in sorted(parts)]
+
+    def _send(self, peer: int, tensor: torch.Tensor) -> Future[None]:
+        """Large messages are sent beside the receiving, or two parties that both send would wait for ever."""
+        data = tensor.detach().contiguous().numpy().data.cast("B") if tensor.nelement() else b""
+
+        def send() -> None:
+            self._guard(peer, lambda channel: channel.send(data))
+
+        # A small message waits for a large one before it: nothing may overtake.
+        if len(data) > _INLINE_BYTES or not self._last_sent[peer].done():
+            self._last_sent[peer] = self._senders[peer].submit(send)
+            return self._last_sent[peer]
+        send()
+        return _done()
+
+    def _wait_all(self, sent: list[Future[None]]) -> None:
+        for future in sent:
+            future.result()
+
+    def _receive(self, peer: int, like: torch.Tensor) -> torch.Tensor:
+        data = self._guard(peer, lambda channel: channel.receive(timeout_s=self._timeout_s))
+        expected = like.nelement() * like.element_size()
+        if len(data) != expected:
+            raise ValueError(
+                f"{self._channels[peer].peer} sent {len(data)} bytes where {expected} were expected: "
+                "the parties' programs or data shapes differ"
+            )
+        words = np.frombuffer(bytearray(data), dtype=like.numpy().dtype)
+        return torch.from_numpy(words).reshape(like.shape)
+
+    def _guard(self, peer: int, use: Callable[[Channel], Any]) -> Any:
+        channel = self._channels[peer]
+        try:
+            return use(channel)
+        except (ChannelError, TimeoutError) as error:
+            raise PartyLost(f"lost {channel.peer} (rank {peer}): {error}") from error
+
+
+def _done() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
+
+
+def _combiner(op: Any) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    combiners: dict[Any, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+        ReduceOp.SUM: operator.add,
+        ReduceOp.BXOR: operator.xor,
+        ReduceOp.BAND: operator.and_,
+        ReduceOp.BOR: operator.or_,
+        ReduceOp.MAX: torch.maximum,
+        ReduceOp.MIN: torch.minimum,
+        ReduceOp.PRODUCT: operator.mul,
+    }
+    if op not in combiners:
+        raise ValueError(f"reduction {op} is none of {[str(known) for known in combiners]}")
+    return combiners[op]
+
+
+def _flatten(tensors: Tensors) -> torch.Tensor:
+    if isinstance(tensors, list):
+        return torch.cat([tensor.reshape(-1) for tensor in tensors])
+    return tensors
+
+
+def _unflatten(flat: torch.Tensor, like: Tensors) -> Tensors:
+    if isinstance(like, list):
+        parts = torch.split(flat, [tensor.nelement() for tensor in like])
+        return [part.reshape(tensor.shape) for part, tensor in zip(parts, like, strict=True)]
+    return flat
+
+
+def _pack(obj: object) -> bytes:
+    def size(value: object) -> object:
+        if isinstance(value, torch.Size):
+            return msgpack.ExtType(_SIZE_EXTENSION, msgpack.packb(list(value)))
+        if isinstance(value, tuple):
+            return list(value)
+        raise TypeError(
+            f"cannot send a {type(value).__name__}: only plain values, lists, dicts and torch.Size"
+        )
+
+    packed: bytes = msgpack.packb(obj, default=size, strict_types=True)
+    return packed
+
+
+def _unpack(data: bytes) -> Any:
+    def extension(code: int, content: bytes) -> torch.Size:
+        if code != _SIZE_EXTENSION:
+            raise ValueError(f"unknown value type {code} in a message of {len(data)} bytes")
+        return torch.Size(msgpack.unpackb(content))
+
+    return msgpack.unpackb(data, ext_hook=extension, strict_map_key=False)

@@ -1,0 +1,164 @@
+"""The dealer behind real channels: parties' shares fit, orders are checked, an unused rest does no harm."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+import pytest
+import torch
+
+import pqc
+from mpc.dealer.client import DealerClient, deal_alone, join_dealer
+from mpc.dealer.schedule import Numbered
+from mpc.dealer.service import pack_orders, serve, unpack_orders
+from mpc.dealer.tuples import Request
+from pqc.channel import Channel
+
+SQUARE = Request("square", ((100,),))
+
+
+class Deal:
+    """A dealer in a thread and channels to it; `error` is how it ended."""
+
+    def __init__(self, parties: int) -> None:
+        identities = [pqc.Identity.create(f"party-{rank}") for rank in range(parties)]
+        dealer = pqc.Identity.create("dealer")
+        trust = pqc.TrustStore([dealer.public, *(one.public for one in identities)])
+        self.error: BaseException | None = None
+        with pqc.Listener(dealer, trust) as listener:
+            accepted: list[Channel] = []
+
+            def accept_all() -> None:
+                accepted.extend(listener.accept(timeout_s=10) for _ in identities)
+
+            accepting = threading.Thread(target=accept_all)
+            accepting.start()
+            self.channels = [
+                pqc.connect(listener.address, one, trust, peer="dealer", timeout_s=10) for one in identities
+            ]
+            accepting.join()
+        by_name = {channel.peer: channel for channel in accepted}
+        ordered = [by_name[one.name] for one in identities]
+        self.thread = threading.Thread(target=self._serve, args=(ordered,))
+        self.thread.start()
+
+    def _serve(self, channels: list[Channel]) -> None:
+        try:
+            serve(channels)
+        except BaseException as error:
+            self.error = error
+        finally:
+            for channel in channels:
+                channel.close()
+
+    def clients(self) -> list[DealerClient]:
+        return [join_dealer(channel, rank, 10.0) for rank, channel in enumerate(self.channels)]
+
+    def end(self) -> None:
+        for channel in self.channels:
+            channel.close()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+def everywhere(clients: list[DealerClient], request: Request) -> list[torch.Tensor]:
+    """The parts that the parties' additive shares add up to."""
+    shares = [client.deal(request) for client in clients]
+    return [torch.stack(parts).sum(dim=0) for parts in zip(*shares, strict=True)]
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_dealt_squares_fit_foreseen_or_not(parties: int) -> None:
+    deal = Deal(parties)
+    clients = deal.clients()
+    sizes = [3, 5, 8] * 40 + [2, 7] * 40 + [3, 5, 8] * 20
+    seen = set()
+    for size in sizes:
+        r, r2 = everywhere(clients, Request("square", ((size,),)))
+        assert torch.equal(r2, r * r)
+        seen.add(r[0].item())
+    assert len(seen) == len(sizes)
+    assert clients[0].rounds < len(sizes) / 2
+    assert all(client.rounds == 0 for client in clients[1:])
+    clients[0].finish()
+    deal.end()
+    assert deal.error is None
+
+
+def test_large_tuples_ordered_ahead_do_not_block() -> None:
+    deal = Deal(2)
+    clients = deal.clients()
+    for _ in range(60):
+        r, r2 = everywhere(clients, Request("square", ((300_000,),)))
+        assert torch.equal(r2, r * r)
+    clients[0].finish()
+    deal.end()
+    assert deal.error is None
+
+
+def test_a_single_party_deals_to_itself() -> None:
+    client = deal_alone()
+    for _ in range(50):
+        r, r2 = client.deal(SQUARE)
+        assert torch.equal(r2, r * r)
+    client.finish()
+
+
+def orders(*numbers: int) -> bytes:
+    return pack_orders([Numbered(number, SQUARE) for number in numbers])
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        (orders(3, 3), "tuple 3 was dealt before"),
+        (orders(5, 4), "tuple 4 was dealt before"),
+        (b"", "not an order"),
+        (b"\xc1", "not an order"),
+        (msgpack.packb(7), "not an order"),
+        (msgpack.packb([[1]]), "not an order"),
+        (msgpack.packb([[-1, SQUARE.to_bytes()]]), "not in"),
+        (msgpack.packb([["1", SQUARE.to_bytes()]]), "not in"),
+        (msgpack.packb([[1, b"x"]]), "not a request"),
+    ],
+)
+def test_the_dealer_refuses_other_messages(message: bytes, complaint: str) -> None:
+    deal = Deal(2)
+    deal.clients()
+    deal.channels[0].send(message)
+    deal.thread.join(10)
+    deal.end()
+    with pytest.raises(ValueError, match=complaint):
+        raise_(deal.error)
+
+
+def test_the_dealer_refuses_a_key_of_another_length() -> None:
+    deal = Deal(2)
+    for channel in deal.channels:
+        channel.send(bytes(31))
+    deal.thread.join(10)
+    deal.end()
+    with pytest.raises(ValueError, match="31 bytes, expected 32"):
+        raise_(deal.error)
+
+
+def test_corrections_of_another_length_are_refused() -> None:
+    deal = Deal(2)
+    client = deal.clients()[0]
+    client._schedule._next_number = 1
+    deal.channels[0].send(orders(0))  # its answer, of 800 bytes, comes before the one the client waits for
+    with pytest.raises(ValueError, match="sent 800 bytes for truncation, expected 1600"):
+        client.deal(Request("truncation", ((100,),), divisor=2))
+    deal.end()
+
+
+def test_orders_survive_the_wire() -> None:
+    assert unpack_orders(orders(1, 2, 9)) == [Numbered(number, SQUARE) for number in (1, 2, 9)]
+
+
+def raise_(error: BaseException | None) -> Callable[..., Any]:
+    assert error is not None
+    raise error

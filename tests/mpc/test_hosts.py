@@ -1,0 +1,128 @@
+"""The command line as on real hosts: every member its own process, identity file, passphrase and roster."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pqc
+from mpc.roster import Member, Roster
+
+PROGRAM = """
+import numpy as np
+
+def program(party):
+    x = party.secret(np.array([2.0]) if party.name == "north" else None, owner="north", size=(1,))
+    y = party.secret(np.array([21.0]) if party.name == "south" else None, owner="south", size=(1,))
+    return party.reveal(x * y).item()
+"""
+NAMES = ("north", "south", "helper")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three identities, their roster and a program."""
+    folder = tmp_path_factory.mktemp("hosts")
+    (folder / "passphrase").write_text("correct horse\n")
+    members = []
+    for name in NAMES:
+        identity = pqc.Identity.create(name)
+        identity.save(folder / f"{name}.identity", passphrase="correct horse")
+        members.append(Member(name, identity.fingerprint, ("127.0.0.1", free_port())))
+    (folder / "parties.toml").write_text(Roster(tuple(members[:2]), members[2]).to_toml())
+    (folder / "program.py").write_text(PROGRAM)
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start(site: Path, name: str, *command: str, parties: str = "parties.toml") -> subprocess.Popen[str]:
+    options = ["-i", f"{name}.identity", "-p", parties, "--passphrase-file", "passphrase", "--timeout", "120"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "mpc", *command, *options],
+        cwd=site,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> Iterator[tuple[int, str, str]]:
+    for process in processes:
+        out, err = process.communicate(timeout=200)
+        yield process.returncode, out, err
+
+
+def test_a_program_runs_at_two_parties_with_a_dealer(site: Path) -> None:
+    processes = [start(site, name, "run", "program.py") for name in ("north", "south")]
+    processes.append(start(site, "helper", "dealer"))
+    results = list(finish(processes))
+    assert [code for code, _, _ in results] == [0, 0, 0], results
+    assert [out.strip() for _, out, _ in results] == ["42.0", "42.0", ""]
+
+
+def test_check_reports_every_other_member(site: Path) -> None:
+    for code, out, err in finish([start(site, name, "check") for name in NAMES]):
+        assert code == 0, err
+        assert out.count("agrees") == 2
+
+
+def test_different_programs_are_an_error_at_both(site: Path) -> None:
+    (site / "other.py").write_text(PROGRAM.replace("x * y", "x + y"))
+    processes = [start(site, "north", "run", "program.py"), start(site, "south", "run", "other.py")]
+    for code, _, err in finish(processes):
+        assert code == 1
+        assert "the parties do not agree: program at" in err
+
+
+def test_different_rosters_are_an_error(site: Path) -> None:
+    text = (site / "parties.toml").read_text()
+    stranger = pqc.Identity.create("helper")
+    theirs = Roster.load(site / "parties.toml").dealer
+    assert theirs is not None
+    (site / "changed.toml").write_text(text.replace(theirs.fingerprint, stranger.fingerprint))
+    processes = [
+        start(site, "north", "run", "program.py"),
+        start(site, "south", "run", "program.py", parties="changed.toml"),
+    ]
+    for code, _, err in finish(processes):
+        assert code == 1
+        assert "the parties do not agree: roster at" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "missing.py"], "missing.py"),
+        (["run", "empty.py"], "defines no function program"),
+    ],
+)
+def test_bad_programs_are_refused(site: Path, arguments: list[str], message: str) -> None:
+    (site / "empty.py").write_text("")
+    for code, _, err in finish([start(site, "north", *arguments)]):
+        assert code == 1
+        assert message in err
+
+
+def test_init_makes_an_identity_and_a_block_for_the_roster(tmp_path: Path) -> None:
+    (tmp_path / "passphrase").write_text("correct horse")
+    command = [sys.executable, "-m", "mpc", "init", "east", "--address", "10.0.0.3:7001"]
+    command += ["--passphrase-file", "passphrase"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    identity = pqc.Identity.load(tmp_path / "east.identity", passphrase="correct horse")
+    roster = Roster.from_toml(result.stdout.split("\n", 1)[1])
+    assert roster.parties == (Member("east", identity.fingerprint, ("10.0.0.3", 7001)),)
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert again.returncode == 1
+    assert "east.identity" in again.stderr

@@ -1,0 +1,211 @@
+"""Parties in real processes over real channels: results as in the clear, for one, two and three of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import mpc
+from mpc import party as party_module
+from mpc.processes import Meeting, ProcessFailed, Task, run_processes
+
+# One unit in the last place of CrypTen's fixed-point numbers.
+UNIT = 2.0**-16
+
+
+def arithmetic(party: mpc.Party) -> dict[str, torch.Tensor]:
+    x = party.secret(inputs()[0] if party.rank == 0 else None, owner=0, size=(5, 4))
+    last = party.world_size - 1
+    y = party.secret(inputs()[1] if party.rank == last else None, owner=last, size=(5, 4))
+    results = {
+        "sum": x + y,
+        "product": x * y,
+        "matmul": x.matmul(y.t()),
+        "square": x.square(),
+        "third": x / 3,
+        "scaled": x * 0.25,
+        "less": x < y,
+        "relu": x.relu(),
+        "equal": x.eq(x),
+    }
+    revealed = {name: party.reveal(value) for name, value in results.items()}
+    return {name: value for name, value in revealed.items() if value is not None}
+
+
+def inputs() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    rng = np.random.default_rng(1)
+    return rng.uniform(-3, 3, (5, 4)), rng.uniform(-3, 3, (5, 4))
+
+
+@pytest.mark.parametrize("parties", [1, 2, 3])
+def test_results_are_those_of_the_clear(parties: int) -> None:
+    """Bounds: half a unit of encoding error an input, grown by the other factor, one for a division."""
+    results = mpc.run_local(arithmetic, parties)
+    x, y = (torch.from_numpy(value) for value in inputs())
+    exact = {
+        "sum": (x + y, 2 * UNIT),
+        "product": (x * y, 5 * UNIT),
+        "matmul": (x @ y.T, 17 * UNIT),
+        "square": (x * x, 5 * UNIT),
+        "third": (x / 3, 3 * UNIT),
+        "scaled": (x * 0.25, 3 * UNIT),
+        "less": ((x < y).double(), 0.0),
+        "relu": (x.relu(), 2 * UNIT),
+        "equal": (torch.ones_like(x), 0.0),
+    }
+    assert len(results) == parties
+    for own in results:
+        for name, (value, bound) in exact.items():
+            assert float((own[name].double() - value).abs().max()) <= bound, name
+
+
+def large_product(party: mpc.Party) -> float:
+    """Raw products near 2^60, where dividing each share on its own fails once in a few values."""
+    size = (200_000,)
+    x = party.secret(np.full(size, 16_000.0) if party.rank == 0 else None, owner=0, size=size)
+    product = party.reveal(x * x)
+    assert product is not None
+    return float((product.double() - 16_000.0**2).abs().max())
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_large_products_never_fail(parties: int) -> None:
+    assert max(mpc.run_local(large_product, parties)) <= 16.0  # float32 of CrypTen's decoder at 2.56e8
+
+
+def learn_nothing(party: mpc.Party, own: float) -> tuple[Any, float]:
+    x = party.secret(np.array([own]) if party.rank == 0 else None, owner=0, size=(1,))
+    only_one = party.reveal(x * 2.0, to="party-1")
+    return only_one, own
+
+
+def test_reveal_to_one_party_and_inputs_stay_apart() -> None:
+    (nothing, own), (value, other) = mpc.run_local(learn_nothing, 2, inputs=[1.5, 0.0])
+    assert nothing is None
+    assert (own, other) == (1.5, 0.0)
+    assert value.item() == pytest.approx(3.0, abs=UNIT)
+
+
+def counted(party: mpc.Party) -> list[mpc.Cost]:
+    x = party.secret(np.ones((10, 10)) if party.rank == 0 else None, owner=0, size=(10, 10))
+    before = party.cost()
+    party.reveal(x)
+    opened = party.cost()
+    x.matmul(x)
+    return [opened - before, party.cost() - opened]
+
+
+def test_rounds_and_bytes_are_counted() -> None:
+    for rank, (opening, product) in enumerate(mpc.run_local(counted, 2)):
+        assert opening.rounds == 1
+        assert 800 <= opening.bytes_sent <= 850
+        # One opening of x - a and y - b, one of the truncation mask.
+        assert product.rounds == 2
+        assert 2400 <= product.bytes_sent <= 2500
+        assert product.dealer_rounds == (2 if rank == 0 else 0)
+        assert (product.dealer_bytes_received >= 2400) == (rank == 0)
+
+
+def disagree(party: mpc.Party) -> None:
+    size = (3,) if party.rank == 0 else (4,)
+    x = party.secret(np.ones(3) if party.rank == 0 else None, owner=0, size=size)
+    party.reveal(x)
+
+
+def test_different_shapes_are_an_error_that_says_both() -> None:
+    with pytest.raises(ProcessFailed, match=r"sent (24|32) bytes where (24|32) were expected"):
+        mpc.run_local(disagree, 2)
+
+
+def die(party: mpc.Party) -> None:
+    if party.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    x = party.secret(np.ones(3) if party.rank == 0 else None, owner=0, size=(3,))
+    party.reveal(x)
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_dead_party_is_noticed_within_ten_seconds(parties: int) -> None:
+    began = time.monotonic()
+    with pytest.raises(ProcessFailed, match="party-1: died with exit code -9"):
+        mpc.run_local(die, parties, timeout_s=120)
+    # Ten seconds to notice, and the start of the processes.
+    assert time.monotonic() - began < 10 + 20
+
+
+def survive(party: mpc.Party) -> str:
+    if party.rank == 1:
+        os._exit(3)
+    x = party.secret(np.ones(3), owner=0, size=(3,))
+    began = time.monotonic()
+    try:
+        party.reveal(x)
+    except ConnectionError as error:
+        raise RuntimeError(f"after {time.monotonic() - began:.1f} s: {error}") from error
+    return "not noticed"
+
+
+def test_the_survivor_says_whom_it_lost() -> None:
+    with pytest.raises(ProcessFailed, match=r"party-1: died with exit code 3|after \d\.\d s: lost party-1"):
+        mpc.run_local(survive, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.array([1.0, np.nan]), "1 entries that are not finite"),
+        (np.array([1.0, 2.0**30]), "must be below"),
+        (np.ones(3), r"shape \(3,\) given, expected \(2,\)"),
+        (None, "gave nothing for 0's secret"),
+    ],
+)
+def test_bad_inputs_are_refused_before_anything_is_shared(value: Any, message: str) -> None:
+    def program(party: mpc.Party) -> None:
+        party.secret(value, owner=0, size=(2,))
+
+    with pytest.raises(ProcessFailed, match=message):
+        mpc.run_local(program, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parties": 0}, "1, 2 or 3, got 0"),
+        ({"parties": 4}, "1, 2 or 3, got 4"),
+        ({"parties": 2, "names": ["a", "a"]}, "different names"),
+        ({"parties": 2, "names": ["a", "dealer"]}, "different names"),
+        ({"parties": 2, "inputs": [1]}, "as many inputs, got 1"),
+    ],
+)
+def test_run_local_checks_its_arguments(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mpc.run_local(arithmetic, **arguments)
+
+
+def dying_dealer(meeting: Meeting, parties: int) -> None:
+    _, listener, roster = party_module.meet(meeting, party_module.DEALER, parties)
+    for _ in roster.parties:
+        listener.accept(timeout_s=30)
+    os._exit(7)
+
+
+def multiply(party: mpc.Party) -> None:
+    x = party.secret(np.ones(3) if party.rank == 0 else None, owner=0, size=(3,))
+    party.reveal(x * x)
+
+
+def test_dead_dealer_is_noticed() -> None:
+    tasks = [
+        Task(f"party-{rank}", party_module._run_party, (multiply, f"party-{rank}", (), 2, 60.0))
+        for rank in range(2)
+    ]
+    began = time.monotonic()
+    with pytest.raises(ProcessFailed, match="dealer: died with exit code 7"):
+        run_processes([*tasks, Task("dealer", dying_dealer, (2,))], timeout_s=60)
+    assert time.monotonic() - began < 10 + 20
