@@ -17,6 +17,7 @@ from mpc.tensors import is_secret, opened, positive, zeros_like
 
 # What a fixed-point number with 16 fractional bits can tell from zero.
 UNIT = 2.0**-16
+LEAST_TOL = 16 * UNIT
 
 
 @dataclass(eq=False)
@@ -35,6 +36,8 @@ class Linear(ABC):
     patience       with validation data: stop after so many checks in a row without a better score, and go
                    back to the best weights. Whether the score rose is opened to all parties at each check
     check_every    steps from one check to the next
+    tol            what the score must rise by to count as better, at least 2^-12: on shares equal scores
+                   come out a few units of 2^-16 apart
     seed           of the shuffling, public and the same at all parties
     """
 
@@ -46,6 +49,7 @@ class Linear(ABC):
     schedule: str = "constant"
     patience: int | None = None
     check_every: int = 10
+    tol: float = 1e-3
     seed: int = 0
 
     classifies: ClassVar[bool] = True
@@ -64,6 +68,8 @@ class Linear(ABC):
             raise ValueError(
                 f"check_every and patience >= 1 were expected, got {self.check_every}, {self.patience}"
             )
+        if not LEAST_TOL <= self.tol:
+            raise ValueError(f"tol must be at least 2^-12, beyond the rounding of scores, got {self.tol}")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The settings by name, as scikit-learn's tools want them."""
@@ -179,7 +185,7 @@ class _Best:
     @classmethod
     def after(cls, best: _Best | None, model: Linear, x: Any, y: Any) -> _Best:
         score = model.score(x, y)
-        if best is None or bool(opened(positive(score - best.score)).item()):
+        if best is None or bool(opened(positive(score - (best.score + model.tol))).item()):
             return cls(score, model.coef_, model.intercept_)
         best.checks_since += 1
         return best

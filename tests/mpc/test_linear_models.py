@@ -111,7 +111,7 @@ def secure_models(party: mpc.Party) -> dict[str, Any]:
 
 
 def stopping(party: mpc.Party | None) -> LinearModel | None:
-    """Labels of the validation rows are swapped, so that every check after the first is worse."""
+    """Labels of the validation rows are swapped, so that no check after the first is better."""
     x, y = table()
     model = LogisticRegression(steps=500, check_every=2, patience=2, learning_rate=0.1)
     parts = [x[:300, :3], y[:300], x[300:400, :3], 1 - y[300:400]]
@@ -182,6 +182,7 @@ def test_support_vectors_agree_with_scikit_learn() -> None:
         ({"l2": 1e-6}, "l2 must be 0 or at least 2.-16, the fixed-point unit, got 1e-06"),
         ({"schedule": "linear"}, "schedule must be one of .* got 'linear'"),
         ({"patience": 0}, "check_every and patience >= 1"),
+        ({"tol": 1e-5}, "tol must be at least 2.-12, beyond the rounding of scores, got 1e-05"),
         ({"class_weight": "equal"}, "class_weight must be None"),
         ({"class_weight": (1, -1)}, "class_weight must be None"),
         ({"colour": 1}, r"\['colour'\] are no settings"),
