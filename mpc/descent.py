@@ -68,7 +68,7 @@ class Linear(ABC):
             raise ValueError(
                 f"check_every and patience >= 1 were expected, got {self.check_every}, {self.patience}"
             )
-        if not LEAST_TOL <= self.tol:
+        if not self.tol >= LEAST_TOL:
             raise ValueError(f"tol must be at least 2^-12, beyond the rounding of scores, got {self.tol}")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
