@@ -3,8 +3,9 @@ each.
 
 Reading order: `dispatch` (which paths this machine has, and what an argument must look like), `handles`
 (precomputed tables, built once by the caller), then the kernels: `ring` (NTT, element-wise, automorphisms),
-`basis` (base conversion, division by moduli), `switching` (key switching), `stream` (random polynomials from
-seeds), `embedding` (the encoder), `packing` (bytes). `reference` holds the meaning of each; `native` the C++.
+`basis` (base conversion, division by moduli), `switching` (key switching), `matrix` (integers times vectors
+of polynomials), `stream` (random polynomials from seeds), `embedding` (the encoder), `packing` (bytes).
+`reference` holds the meaning of each; `native` the C++.
 
 Conventions. A polynomial is a C-contiguous `uint64` array of shape (..., limbs, N), row i holding residues in
 [0, q_i) of modulus i of the handle; values outside that range give undefined results, never a crash. Inputs
@@ -16,6 +17,7 @@ from he.kernels.basis import convert, mod_down
 from he.kernels.dispatch import available, paths
 from he.kernels.embedding import compose, embed, round_residues, unembed
 from he.kernels.handles import Basis, Converter, Divider, Embedding, Gadget
+from he.kernels.matrix import IntegerMatrix, matrix_product
 from he.kernels.packing import pack, packed_bytes, unpack
 from he.kernels.ring import (
     add,
@@ -41,6 +43,7 @@ __all__ = [
     "Divider",
     "Embedding",
     "Gadget",
+    "IntegerMatrix",
     "add",
     "add_scalar",
     "automorphism",
@@ -57,6 +60,7 @@ __all__ = [
     "key_switch",
     "key_switch_digits",
     "lift",
+    "matrix_product",
     "mod_down",
     "mul",
     "mul_add",

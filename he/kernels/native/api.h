@@ -74,6 +74,9 @@ struct Path {
     void (*dot)(const Modulus& m, const u64* const* x, const u64* const* y, size_t terms, u64* out, size_t n, bool lazy);
     // sum_t x_t f_t mod q in [0, 4q), for ntt or reduce_words, with constants f_t in [0, q), and x below 2^50 (of any modulus).
     void (*combine)(const Modulus& m, const u64* const* x, const u64* f, size_t terms, u64* out, size_t n);
+    // out_k = sum_t x_{places_t} w_{4t+k} mod q for the four k, x_p being the `len` words from x + p len on, w residues; len is a
+    // multiple of 16. Several out may be the same, for what nobody reads.
+    void (*matrix_rows)(const Modulus& m, const u64* x, size_t len, const u32* places, const u64* w, size_t terms, u64* const out[4]);
     // What combine would give for one source modulus: x centred, from [0, source) to at most source / 2 in size, modulo q in [0, 4q).
     void (*centre)(const Modulus& m, const u64* x, u64 source, u64* out, size_t n);
     // floor(0.5 + sum_t x_t inverse_t) in doubles, in the order of t, products and sums rounded one by one.

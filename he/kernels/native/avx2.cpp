@@ -51,6 +51,7 @@ struct Fma {
     using Word = Ymm;
     static constexpr size_t width = 4;
     static constexpr size_t max_terms = 7;  // each at most 0.875 q, beside one of q: below 8 q < 2^53
+    static constexpr size_t max_sum_terms = max_terms, tile = 2;
 
     struct Mod {
         Ymm q, inverse, pow32;
@@ -96,6 +97,8 @@ struct Fma {
     }
     static Ymm nearest(Ymm v, Ymm q, Ymm inverse) { return _mm256_fnmadd_pd(rounded(_mm256_mul_pd(v, inverse)), q, v); }
     static Ymm acc_reduce(Acc a, const Mod& m) { return lifted(nearest(a, m.q, m.inverse), m.q); }
+    static Ymm acc_reduce_sum(Acc a, const Mod& m) { return acc_reduce(a, m); }
+    static Ymm acc_value(Acc a) { return a; }
     static Ymm acc_reduce_lazy(Acc a, const Mod& m) { return acc_reduce(a, m); }
 
     static __m256i load_word(const u64* x) { return load_words(x); }
@@ -256,7 +259,7 @@ const Path& avx2_path() {
     static const Path path = {
         "avx2",         32,             supported,         factor,        2,              32,
         make_tail,      forward,        inverse,           permute_scalar, R::elementwise, R::add_scalar,
-        R::mul_factor,  R::sub_mul_add, R::dot,            R::combine,    R::centre,      R::quotient,    R::reduce_words,
+        R::mul_factor,  R::sub_mul_add, R::dot,            R::combine,    R::matrix_rows, R::centre,      R::quotient,    R::reduce_words,
         R::lift,        ChaCha<Lanes8>::blocks, count_rows<Words4>, embed_rows,   unembed_rows,   round_rows};
     return path;
 }

@@ -31,6 +31,8 @@ struct Ifma {
     using Word = Zmm;
     static constexpr size_t width = 8;
     static constexpr size_t max_terms = 12;  // the high sum stays below 12 2^48 + a carry < 2^52
+    static constexpr size_t max_sum_terms = 4000;  // the low sum stays below 2^64, the high one below 2^60
+    static constexpr size_t tile = 2;
 
     struct Mod {
         Zmm q, minus_q, ratio, pow, pow_companion;
@@ -89,6 +91,12 @@ struct Ifma {
     static Zmm acc_reduce_lazy(const Acc& a, const Mod& m) {
         return fold(_mm512_add_epi64(a.high, _mm512_srli_epi64(a.low, 52)), cut(a.low), m);
     }
+    // The same for a high sum of more than 52 bits, which is folded first.
+    static Zmm acc_reduce_sum(const Acc& a, const Mod& m) {
+        const Zmm hi = _mm512_add_epi64(a.high, _mm512_srli_epi64(a.low, 52));
+        return residue(fold(fold(_mm512_srli_epi64(hi, 52), cut(hi), m), cut(a.low), m), m);
+    }
+    static Zmm acc_value(const Acc& a) { return a.low; }
     static Zmm acc_reduce(const Acc& a, const Mod& m) { return residue(acc_reduce_lazy(a, m), m); }
     // high 2^52 + low modulo q for high, low below 2^52: two products, each in [0, 2q), so in [0, 4q).
     static Zmm fold(Zmm hi, Zmm lo, const Mod& m) {
@@ -342,7 +350,7 @@ const Path& avx512_path() {
     static const Path path = {
         "avx512",    128,           supported,       factor,    3, 32, make_tail,    forward,           inverse,
         permute,     R::elementwise, R::add_scalar,  R::mul_factor, R::sub_mul_add,    R::dot,
-        R::combine,  R::centre, R::quotient,   R::reduce_words, R::lift,       ChaCha<Lanes16>::blocks, count_rows<Words8>,
+        R::combine,  R::matrix_rows, R::centre, R::quotient,   R::reduce_words, R::lift,       ChaCha<Lanes16>::blocks, count_rows<Words8>,
         embed_rows,  unembed_rows,  round_rows};
     return path;
 }

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <complex>
 #include <cstring>
 #include <optional>
@@ -91,6 +92,27 @@ std::vector<const u64*> pointers(const std::vector<In>& arrays, size_t size, con
     return out;
 }
 
+using Integers = Array<const i64>;
+
+bool all_in(const Integers& x, i64 low, i64 high) {
+    return std::all_of(x.data(), x.data() + x.size(), [=](i64 v) { return low <= v && v < high; });
+}
+
+IntegerMatrix make_matrix(size_t height, size_t width, const Integers& used, const Integers& starts, const Integers& rows,
+                          const Integers& places, const Integers& weights) {
+    const i64 terms = static_cast<i64>(places.size()), bound = i64{1} << 62;
+    expect(height > 0 && all_in(used, 0, static_cast<i64>(width)) && all_in(rows, -1, static_cast<i64>(height)), "used or rows");
+    expect(starts.size() >= 2 && starts.data()[0] == 0 && starts.data()[starts.size() - 1] == terms &&
+               std::is_sorted(starts.data(), starts.data() + starts.size()) && rows.size() == 4 * (starts.size() - 1), "starts");
+    expect(all_in(places, 0, static_cast<i64>(used.size())), "places");
+    expect(weights.size() == 4 * places.size() && all_in(weights, 1 - bound, bound), "weights");
+    IntegerMatrix m{height, width, {used.data(), used.data() + used.size()}, {starts.data(), starts.data() + starts.size()},
+                    {rows.data(), rows.data() + rows.size()}, {places.data(), places.data() + places.size()},
+                    {weights.data(), weights.data() + weights.size()}};
+    m.weights.resize((m.weights.size() + 7) / 8 * 8);
+    return m;
+}
+
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
 
 void bind_handles(nb::module_& m) {
@@ -129,6 +151,11 @@ void bind_handles(nb::module_& m) {
             expect(g.first.back() == g.level(), "digits");
             new (self) Gadget(std::move(g));
         }, "basis"_a, "divider"_a, "rescaler"_a.none(), "digits"_a, "special_product"_a);
+    nb::class_<IntegerMatrix>(m, "IntegerMatrix")
+        .def("__init__", [](IntegerMatrix* self, size_t height, size_t width, const Integers& used, const Integers& starts,
+                            const Integers& rows, const Integers& places, const Integers& weights) {
+            new (self) IntegerMatrix(make_matrix(height, width, used, starts, rows, places, weights));
+        });
     nb::class_<Embedding>(m, "Embedding")
         .def("__init__", [](Embedding* self, const Array<const double>& re, const Array<const double>& im,
                             const Array<const u32>& order, const std::string& path, int threads) {
@@ -183,6 +210,12 @@ void bind_ring(nb::module_& m) {
         const size_t components = count_of(out, b.limbs() * b.n, "out");
         weighted_sum(b, pointers(weights, b.limbs() * b.n, "weight"), pointers(vectors, out.size(), "vector"), components,
                      out.data());
+    }, Unlocked());
+    m.def("matrix_product", [](const Basis& b, const IntegerMatrix& matrix, const std::vector<In>& vectors, Out out) {
+        expect(vectors.size() == matrix.width, "vectors");
+        const size_t poly = b.limbs() * b.n, each = out.size() / matrix.height;
+        expect(each > 0 && each % poly == 0 && each * matrix.height == out.size(), "out");
+        matrix_product(b, matrix, pointers(vectors, each, "vector"), each / poly, out.data());
     }, Unlocked());
 }
 

@@ -46,6 +46,9 @@ void key_switch_digits(const Gadget& g, const Divider& by, const u64* digits, co
 void weighted_sum(const Basis& b, const std::vector<const u64*>& weights, const std::vector<const u64*>& vectors,
                   size_t components, u64* out);
 
+// vectors of `components` polynomials each, one for each column of the matrix.
+void matrix_product(const Basis& b, const IntegerMatrix& m, const std::vector<const u64*>& vectors, size_t components, u64* out);
+
 void uniform(const Basis& b, const u32 key[8], u32 stream, u64* out);
 void sample(const Path& path, const u32 key[8], u32 stream, const u64* thresholds, size_t count, i64 offset, i64* out,
             size_t n);

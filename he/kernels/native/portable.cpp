@@ -14,7 +14,7 @@ inline u64 mul_high(u64 a, u64 b) { return static_cast<u64>((static_cast<u128>(a
 
 struct Scalar {
     using Word = u64;
-    static constexpr size_t width = 1, max_terms = 4096;
+    static constexpr size_t width = 1, max_terms = 4096, max_sum_terms = max_terms, tile = 1;
 
     struct Mod {
         u64 q, ratio, pow, pow_companion;
@@ -57,6 +57,8 @@ struct Scalar {
         const u64 folded = mul_lazy(high, Fac(Factor{m.pow, m.pow_companion}), m.q) + low;
         return reduce_word(folded, m);
     }
+    static u64 acc_reduce_sum(Acc a, const Mod& m) { return acc_reduce(a, m); }
+    static u64 acc_value(Acc a) { return static_cast<u64>(a); }
     static u64 acc_reduce_lazy(Acc a, const Mod& m) { return acc_reduce(a, m); }
     static u64 reduce_word(u64 x, const Mod& m) { return once(x - mul_high(x, m.ratio) * m.q, m.q); }
     static u64 load_word(const u64* x) { return *x; }
@@ -130,7 +132,7 @@ const Path& portable_path() {
     static const Path path = {
         "portable",      16,           supported,        factor,          0, 0, nullptr, forward, Ntt<Butterfly>::inverse,
         permute_scalar,  R::elementwise, R::add_scalar,  R::mul_factor,   R::sub_mul_add,          R::dot,
-        R::combine,      R::centre, R::quotient,  R::reduce_words,  R::lift,         ChaCha<Lanes4>::blocks,       count_rows<Words2>,
+        R::combine,      R::matrix_rows, R::centre, R::quotient,  R::reduce_words,  R::lift,         ChaCha<Lanes4>::blocks,       count_rows<Words2>,
         embed_rows,      unembed_rows, round_rows};
     return path;
 }

@@ -1,8 +1,8 @@
 // Row kernels written once against a small vector type `V` (a path's arithmetic); included by each path in its own namespace.
 //
 // V offers: width, Word, Mod (constants of a modulus), Fac (a loaded factor), Acc (a lazy sum of products), max_terms (products an
-// Acc may hold beside one canonical value; max_lazy_terms for lazy factors), Centre (see
-// centre), and static functions load, store, add, sub, neg, mul_factor, acc_*.
+// Acc may hold beside one canonical value; max_lazy_terms for lazy factors; max_sum_terms where acc_reduce_sum follows), tile (see
+// matrix_rows), Centre (see centre), and static functions load, store, add, sub, neg, mul_factor, acc_*.
 #pragma once
 
 #include "api.h"
@@ -97,6 +97,32 @@ struct Rows {
             }
             for (; t < terms; ++t) V::acc_add(acc, V::load(x[t] + i), V::broadcast(f[t]), mod);
             V::store(out + i, V::acc_reduce_lazy(acc, mod));
+        }
+    }
+
+    // In tiles of four sums times `tile` vectors, which stay in registers over all terms.
+    static void matrix_rows(const Modulus& m, const u64* x, size_t len, const u32* places, const u64* w, size_t terms,
+                            u64* const out[4]) {
+        constexpr size_t tile = V::tile;
+        const Mod mod(m);
+        for (size_t i = 0; i < len; i += tile * V::width) {
+            typename V::Acc acc[4][tile];
+            for (auto& sums : acc)
+                for (auto& sum : sums) sum = V::acc(V::zero());
+            for (size_t t = 0, end = 0; t < terms;) {
+                for (end = terms - t < V::max_sum_terms ? terms : t + V::max_sum_terms; t < end; ++t) {
+                    W v[tile];
+                    for (size_t j = 0; j < tile; ++j) v[j] = V::load(x + places[t] * len + i + j * V::width);
+                    for (size_t k = 0; k < 4; ++k) {
+                        const W f = V::broadcast(w[4 * t + k]);
+                        for (size_t j = 0; j < tile; ++j) V::acc_add(acc[k][j], v[j], f, mod);
+                    }
+                }
+                for (auto& sums : acc)
+                    for (auto& sum : sums) sum = V::acc(V::acc_reduce_sum(sum, mod));
+            }
+            for (size_t k = 0; k < 4; ++k)
+                for (size_t j = 0; j < tile; ++j) V::store(out[k] + i + j * V::width, V::acc_value(acc[k][j]));
         }
     }
 

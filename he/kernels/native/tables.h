@@ -73,6 +73,17 @@ struct Gadget {
     size_t special() const { return divider->dropped().limbs(); }
 };
 
+// A sparse matrix in groups of four rows that share their columns (../matrix.py). Term t of group g, from starts[g] on, multiplies
+// column used[places[t]] with the integers weights[4t + k] for the rows rows[4g + k], of which those below 0 do not exist. As the
+// weights are lifted in whole vectors, zeros follow the last up to a multiple of 8.
+struct IntegerMatrix {
+    size_t height, width;
+    std::vector<size_t> used, starts;
+    std::vector<i64> rows;
+    std::vector<u32> places;
+    std::vector<i64> weights;
+};
+
 struct Embedding {
     const Path* path;
     int threads;
