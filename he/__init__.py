@@ -13,7 +13,8 @@ from he.ckks.params import CkksParams, CkksSpec
 from he.client import Client
 from he.compile import compile
 from he.compiled import Model
-from he.model.layers import Dense, Square
+from he.model.layers import Dense
+from he.model.nonlinear import Square
 from he.plan import Plan
 from he.server import Server
 

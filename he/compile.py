@@ -10,7 +10,9 @@ from he.ckks.params import CkksSpec
 from he.ckks.smallest import smallest_spec
 from he.compiled import Model
 from he.model import sklearn, torch
-from he.model.layers import Dense, Layer, chain
+from he.model.chain import chain
+from he.model.layers import Dense
+from he.model.nonlinear import Square
 from he.plan import Plan, Shape, width
 
 
@@ -40,10 +42,10 @@ def compile(
     return model
 
 
-def _read(net: object) -> tuple[tuple[Layer, ...], NDArray[Any]]:
+def _read(net: object) -> tuple[tuple[Dense | Square, ...], NDArray[Any]]:
     if sklearn.recognises(net):
-        layers, classes = sklearn.read(net)
-        return chain(layers), classes
+        dense, classes = sklearn.read(net)
+        return chain(dense), classes
     if torch.recognises(net):
         layers = chain(torch.read(net))
     elif isinstance(net, Sequence):
@@ -56,7 +58,7 @@ def _read(net: object) -> tuple[tuple[Layer, ...], NDArray[Any]]:
     return layers, np.arange(max(2, outputs))
 
 
-def _shapes(layers: tuple[Layer, ...]) -> list[Shape]:
+def _shapes(layers: tuple[Dense | Square, ...]) -> list[Shape]:
     entries = next(layer.weights.shape[1] for layer in layers if isinstance(layer, Dense))
     shapes = []
     for layer in layers:

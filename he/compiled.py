@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from he import run
 from he.engines.clear import ClearEvaluator
 from he.model import packing
-from he.model.layers import Layer
+from he.model.layers import Dense
+from he.model.nonlinear import Square
 from he.plan import Plan
 
 
@@ -18,7 +19,7 @@ class Model:
     """plan: what to do, for everyone. layers: the weights, for the server. classes: labels of the scores."""
 
     plan: Plan
-    layers: tuple[Layer, ...]
+    layers: tuple[Dense | Square, ...]
     classes: NDArray[Any]
 
     def predict_clear(self, x: ArrayLike) -> NDArray[np.float64]:

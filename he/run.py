@@ -6,7 +6,8 @@ from typing import Generic, TypeVar
 
 from he.engines.engine import Evaluator
 from he.model import packing
-from he.model.layers import Dense, Layer
+from he.model.layers import Dense
+from he.model.nonlinear import Square
 from he.plan import Plan, Step
 
 Cipher = TypeVar("Cipher")
@@ -23,7 +24,7 @@ class EncodedDense(Generic[Plain, Linear]):
 
 
 def encode(
-    plan: Plan, layers: Sequence[Layer], engine: Evaluator[Cipher, Plain, Linear]
+    plan: Plan, layers: Sequence[Dense | Square], engine: Evaluator[Cipher, Plain, Linear]
 ) -> list[EncodedDense[Plain, Linear] | None]:
     """All weights, encoded once for any number of runs; None for a layer that has none."""
     return [

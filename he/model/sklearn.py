@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from he.model.layers import Dense, Layer
+from he.model.layers import Dense
 
 
 def recognises(net: object) -> bool:
@@ -13,7 +13,7 @@ def recognises(net: object) -> bool:
     return type(net).__module__.partition(".")[0] == "sklearn"
 
 
-def read(net: Any) -> tuple[tuple[Layer, ...], NDArray[Any]]:
+def read(net: Any) -> tuple[tuple[Dense, ...], NDArray[Any]]:
     """(layers, classes) of a fitted classifier; its scores are those of `decision_function`.
 
     TypeError names a step that is not known, ValueError says that one is not fitted.

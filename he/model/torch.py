@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from he.model.layers import Dense, Layer, Square
+from he.model.layers import Dense
+from he.model.nonlinear import Square
 
 _IDENTITIES = ("Identity", "Dropout", "Flatten")
 
@@ -14,7 +15,7 @@ def recognises(net: object) -> bool:
     return any(c.__module__.startswith("torch.nn") and c.__name__ == "Module" for c in type(net).__mro__)
 
 
-def read(net: Any) -> tuple[Layer, ...]:
+def read(net: Any) -> tuple[Dense | Square, ...]:
     """The layers of a Sequential or of a single module; TypeError names a module that is not known."""
     if type(net).__name__ == "Sequential":
         return tuple(layer for module in net for layer in read(module))

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from he.model.layers import Dense, Square
+from he.model.layers import Dense
+from he.model.nonlinear import Square
 from he.model.torch import read, recognises
 
 
