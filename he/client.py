@@ -5,22 +5,24 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from he import messages
+from he import layouts, messages
 from he.ckks.frame import Kind, seal
 from he.compiled import samples
 from he.engines.choose import choose
 from he.engines.engine import Engine
-from he.model import packing
-from he.plan import Plan
+from he.layouts import AnyPlan
 
 
 class Client:
     """The owner of a fresh secret key for one plan."""
 
-    def __init__(self, plan: Plan, engine: str | Engine | None = None) -> None:
-        """Make the keys. engine: 'native' or 'seal', by default the best one that is installed."""
-        self._plan, self._engine = plan, choose(engine)
-        self._owner = self._engine.owner(plan.params, plan.rotations)
+    def __init__(self, plan: AnyPlan | bytes, engine: str | Engine | None = None) -> None:
+        """Make the keys. plan: or its bytes, from `to_bytes`. engine: 'native' or 'seal', by default the best
+        one that is installed.
+        """
+        self._plan = layouts.plan_from_bytes(plan) if isinstance(plan, bytes) else plan
+        self._engine = choose(engine)
+        self._owner = self._engine.owner(self._plan.params, self._plan.rotations)
 
     def evaluation_keys(self) -> bytes:
         """What a server needs to compute: public keys for products and for the plan's rotations."""
@@ -31,7 +33,11 @@ class Client:
         plan, rows = self._plan, samples(x, self._plan)
         chunks = (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples))
         level, scale = plan.input_level, plan.params.scale
-        parts = [self._owner.encrypt(packing.spread(chunk, plan), level, scale) for chunk in chunks]
+        parts = [
+            self._owner.encrypt(slots, level, scale)
+            for chunk in chunks
+            for slots in layouts.spread(chunk, plan)
+        ]
         return messages.pack(Kind.REQUEST, plan, self._engine, len(rows), parts)
 
     def decrypt(self, response: bytes) -> NDArray[np.float64]:
@@ -63,9 +69,11 @@ class Client:
     ) -> NDArray[np.float64]:
         plan = self._plan
         count, parts = messages.unpack(Kind.RESPONSE, plan, self._engine, response)
-        last = plan.steps[-1]
-        slots = [decrypt(part, last.level - 1, last.out_scale) for part in parts]
-        return np.concatenate([packing.gather(values, plan.samples, plan) for values in slots])[:count]
+        level, scale = layouts.output(plan)
+        slots = [decrypt(part, level, scale) for part in parts]
+        each = layouts.ciphertexts(plan, Kind.RESPONSE)
+        groups = (slots[at : at + each] for at in range(0, len(slots), each))
+        return np.concatenate([layouts.gather(group, plan.samples, plan) for group in groups])[:count]
 
     def __repr__(self) -> str:
         return f"Client({self._plan!r}, engine={self._engine.name!r})"

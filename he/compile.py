@@ -1,19 +1,25 @@
 """compile(): from a trained model to a plan and its weights."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from he import compiled
 from he.ckks.params import CkksSpec
 from he.ckks.smallest import smallest_spec
 from he.compiled import Model
 from he.model import sklearn, torch
-from he.model.chain import chain
+from he.model.chain import chain, graph_of
+from he.model.graph import Graph
 from he.model.layers import Dense
 from he.model.nonlinear import Square
 from he.plan import Plan, Shape, width
+from he.throughput import choose
+from he.throughput.blocks import of_graph
+from he.throughput.plan import ThroughputPlan, shapes_of
 
 
 def compile(
@@ -23,22 +29,55 @@ def compile(
     security: int = 128,
     scale_bits: int = 40,
     spec: CkksSpec | None = None,
+    optimise: Literal["latency", "throughput"] = "latency",
+    precision: int = choose.PRECISION_BITS,
 ) -> Model:
     """Compile a trained network for encrypted inference.
 
     net: scikit-learn LogisticRegression (alone or behind StandardScaler), torch Sequential of Linear and
     squares, or a list of he.Dense and he.Square. samples: typical inputs (count, features); their scores are
     checked against what the parameters can hold. security: 128, 192 or 256 bits. scale_bits: precision of the
-    fixed-point arithmetic. spec: parameters of your own instead of the smallest secure ones.
+    fixed-point arithmetic. spec: parameters of your own instead of the smallest secure ones. optimise:
+    'latency' for the time of one sample, 'throughput' for thousands side by side, one feature a ciphertext.
+    precision: bits behind the point of the scores that 'throughput' keeps on the samples, noise and rounded
+    weights counted by their bound.
     TypeError for a network that cannot be read, ValueError for one that no parameters carry.
     """
+    if optimise not in ("latency", "throughput"):
+        raise ValueError(f"optimise is {optimise!r}, expected 'latency' or 'throughput'")
     layers, classes = _read(net)
+    if optimise == "throughput":
+        return _for_throughput(graph_of(layers), classes, samples, security, precision, spec)
     shapes = _shapes(layers)
     spec = spec or smallest_spec(len(shapes), slots=width(shapes), scale_bits=scale_bits, security=security)
     plan = Plan.make(spec, shapes)
     model = Model(plan, layers, classes)
     if samples is not None:
         _check_scores(model, samples)
+    return model
+
+
+def _for_throughput(
+    graph: Graph,
+    classes: NDArray[Any],
+    samples: ArrayLike | None,
+    security: int,
+    precision: int,
+    spec: CkksSpec | None,
+) -> Model:
+    blocks = of_graph(graph)
+    rows = None
+    if samples is not None:
+        rows = compiled.rows_of(samples, math.prod(graph.input_shape), graph)
+    if spec is not None:
+        plan = ThroughputPlan.make(spec, math.prod(graph.input_shape), shapes_of(blocks))
+    else:
+        plan = choose.choose(
+            blocks, math.prod(graph.input_shape), rows, security=security, precision=precision
+        )
+    model = Model(plan, blocks, classes)
+    if rows is not None:
+        _check_scores(model, rows)
     return model
 
 

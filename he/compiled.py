@@ -1,25 +1,22 @@
 """Model: a plan together with the weights it runs on; what he.compile() returns and a server holds."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from he import run
-from he.engines.clear import ClearEvaluator
-from he.model import packing
-from he.model.layers import Dense
-from he.model.nonlinear import Square
-from he.plan import Plan
+from he import layouts
+from he.layouts import AnyPlan, Weights
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """plan: what to do, for everyone. layers: the weights, for the server. classes: labels of the scores."""
 
-    plan: Plan
-    layers: tuple[Dense | Square, ...]
+    plan: AnyPlan
+    layers: Weights
     classes: NDArray[Any]
 
     def predict_clear(self, x: ArrayLike) -> NDArray[np.float64]:
@@ -48,27 +45,25 @@ class Model:
 
     def _run(self, x: ArrayLike, rng: np.random.Generator | None) -> tuple[NDArray[np.float64], float]:
         """(scores, bound of their noise), the noise added if there is a generator."""
-        rows, plan = samples(x, self.plan), self.plan
-        engine = ClearEvaluator(plan.params, rng)
-        encoded = run.encode(plan, self.layers, engine)
-        scores, bound = [], 0.0
-        for chunk in (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples)):
-            x0 = engine.encrypt(packing.spread(chunk, plan), plan.input_level, plan.params.scale)
-            out = run.run(plan, encoded, engine, x0)
-            scores.append(packing.gather(out.values, len(chunk), plan))
-            bound = max(bound, out.bound)
-        return np.concatenate(scores), bound
+        return layouts.clear(self.plan, self.layers, samples(x, self.plan), rng)
 
     def __repr__(self) -> str:
         return f"Model({self.plan!r})"
 
 
-def samples(x: ArrayLike, plan: Plan) -> NDArray[np.float64]:
-    """x as rows (batch, features); ValueError on other shapes, on no rows, on NaN and on infinity."""
+def samples(x: ArrayLike, plan: AnyPlan) -> NDArray[np.float64]:
+    """x as rows (batch, features), images flattened; ValueError on other shapes, no rows, NaN, infinity."""
+    return rows_of(x, plan.features, plan)
+
+
+def rows_of(x: ArrayLike, features: int, plan: object) -> NDArray[np.float64]:
+    """The same for a number of features; plan: what an error shows."""
     rows = np.atleast_2d(np.asarray(x, dtype=np.float64))
-    if rows.ndim != 2 or rows.shape[1] != plan.features:
+    if rows.ndim > 2 and math.prod(rows.shape[1:]) == features:
+        rows = rows.reshape(len(rows), features)
+    if rows.ndim != 2 or rows.shape[1] != features:
         given = f"{rows.shape[1]} columns" if rows.ndim == 2 else f"shape {rows.shape}"
-        raise ValueError(f"x has {given}, expected {plan.features} columns for {plan!r}")
+        raise ValueError(f"x has {given}, expected {features} columns for {plan!r}")
     if len(rows) == 0:
         raise ValueError("x has 0 rows, expected at least one")
     bad = np.argwhere(~np.isfinite(rows))

@@ -4,21 +4,22 @@ import math
 import struct
 from collections.abc import Sequence
 
+from he import layouts
 from he.ckks import frame
 from he.engines.engine import Engine
-from he.plan import Plan
+from he.layouts import AnyPlan
 
 _COUNT = struct.Struct("<Q")
 LARGEST_BATCH = 1 << 24  # samples in one message
 
 
-def pack(kind: frame.Kind, plan: Plan, engine: Engine, count: int, ciphertexts: Sequence[bytes]) -> bytes:
+def pack(kind: frame.Kind, plan: AnyPlan, engine: Engine, count: int, ciphertexts: Sequence[bytes]) -> bytes:
     """`count` samples in ciphertexts, as one message."""
     body = _COUNT.pack(count) + frame.pack_parts(list(ciphertexts))
     return frame.seal(kind, engine.name, plan.id, body)
 
 
-def unpack(kind: frame.Kind, plan: Plan, engine: Engine, message: bytes) -> tuple[int, list[memoryview]]:
+def unpack(kind: frame.Kind, plan: AnyPlan, engine: Engine, message: bytes) -> tuple[int, list[memoryview]]:
     """(samples, ciphertexts) of a message; ValueError if it is damaged or of another plan."""
     body = frame.unseal(message, kind, engine.name, plan.id)
     if len(body) < _COUNT.size:
@@ -26,7 +27,7 @@ def unpack(kind: frame.Kind, plan: Plan, engine: Engine, message: bytes) -> tupl
     (count,) = _COUNT.unpack_from(body)
     if not 1 <= count <= LARGEST_BATCH:
         raise ValueError(f"{count} samples given, expected 1 to {LARGEST_BATCH}")
-    expected = math.ceil(count / plan.samples)
+    expected = math.ceil(count / plan.samples) * layouts.ciphertexts(plan, kind)
     return count, frame.unpack_parts(
         body[_COUNT.size :], expected, engine.largest_ciphertext_bytes(plan.params)
     )

@@ -1,6 +1,9 @@
 """Server: holds a model and a client's public evaluation keys, and computes on ciphertexts it cannot read."""
 
-from he import messages, run
+from collections.abc import Sequence
+from typing import Any
+
+from he import layouts, messages
 from he.ckks.frame import Kind, engine_of, unseal
 from he.compiled import Model
 from he.engines.choose import choose
@@ -18,17 +21,21 @@ class Server:
         self._plan, self._engine = model.plan, choose(engine or engine_of(keys))
         body = unseal(keys, Kind.EVALUATION_KEYS, self._engine.name, self._plan.id)
         self._evaluator = self._engine.evaluator(self._plan.params, self._plan.rotations, body)
-        self._encoded = run.encode(self._plan, model.layers, self._evaluator)
+        self._program = layouts.Program(self._plan, model.layers, self._evaluator)
 
     def predict(self, request: bytes) -> bytes:
         """Encrypted scores for an encrypted input; ValueError if it is damaged or of another plan."""
         plan, evaluator = self._plan, self._evaluator
         count, parts = messages.unpack(Kind.REQUEST, plan, self._engine, request)
-        scores = []
-        for part in parts:
-            x = evaluator.load(part, plan.input_level, plan.params.scale)
-            scores.append(evaluator.dump(run.run(plan, self._encoded, evaluator, x)))
+        each = layouts.ciphertexts(plan, Kind.REQUEST)
+        groups = (parts[at : at + each] for at in range(0, len(parts), each))
+        scores = [evaluator.dump(x) for group in groups for x in self._scores(group)]
         return messages.pack(Kind.RESPONSE, plan, self._engine, count, scores)
+
+    def _scores(self, parts: Sequence[memoryview]) -> list[Any]:
+        """The ciphertexts of the scores for those of up to `samples` samples."""
+        evaluator, level, scale = self._evaluator, self._plan.input_level, self._plan.params.scale
+        return self._program(lambda i: evaluator.load(parts[i], level, scale))
 
     def __repr__(self) -> str:
         return f"Server({self._plan!r}, engine={self._engine.name!r})"

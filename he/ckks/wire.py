@@ -73,9 +73,10 @@ def load_ciphertext(ring: Ring, data: bytes | memoryview) -> Ciphertext:
     return Ciphertext(_seeded(rest[:half], seed, basis), level, scale, seed)
 
 
-def ciphertext_bytes(params: CkksParams) -> int:
-    """The bytes of the largest ciphertext: top level, no seed."""
-    return frame.OVERHEAD_BYTES + _HEAD.size + 2 * _packed_bytes(params.n, params.moduli)
+def ciphertext_bytes(params: CkksParams, level: int | None = None, *, seeded: bool = False) -> int:
+    """The bytes of a ciphertext; by default of the largest one: top level, no seed."""
+    half = _packed_bytes(params.n, params.moduli[: None if level is None else level + 1])
+    return frame.OVERHEAD_BYTES + _HEAD.size + half + (SEED_BYTES if seeded else half)
 
 
 def dump_public_key(key: PublicKey) -> bytes:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from he.ckks import noise
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams
+from he.kernels import IntegerMatrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,31 @@ class ClearEvaluator:
             total += self.rng.normal(size=total.shape) * np.sqrt(added)
         deviation = math.sqrt(float((inherited + added).max()))
         return self._rescaled(ClearCipher(total, x.level, scale, deviation), 0.0)
+
+    def drop(self, x: ClearCipher, level: int) -> ClearCipher:
+        """x at a lower level."""
+        return replace(x, level=level)
+
+    def affine(
+        self,
+        xs: Sequence[ClearCipher],
+        matrix: IntegerMatrix,
+        bias: NDArray[np.float64],
+        scale: float,
+    ) -> list[ClearCipher]:
+        """Weighted sums, rescaled, plus numbers; noises of different features are taken as independent."""
+        weights = matrix.dense() * (np.array([x.scale for x in xs]) / scale)
+        values = weights @ np.stack([x.values for x in xs])
+        deviations = np.sqrt(weights**2 @ np.array([x.deviation**2 for x in xs]))
+        sums = zip(values, deviations, bias, strict=True)
+        level = xs[0].level
+        return [
+            self._shifted(self._rescaled(ClearCipher(v, level, scale, float(d)), 0.0), b) for v, d, b in sums
+        ]
+
+    def _shifted(self, x: ClearCipher, value: float) -> ClearCipher:
+        """x plus a number, which is rounded to the scale of x."""
+        return replace(x, values=x.values + round(value * x.scale) / x.scale)
 
     def dump(self, x: ClearCipher) -> bytes:
         """The values as little-endian float64."""

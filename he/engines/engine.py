@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams
+from he.kernels import IntegerMatrix
 
 Cipher = TypeVar("Cipher")
 Plain = TypeVar("Plain")
@@ -44,6 +45,17 @@ class Evaluator(Protocol[Cipher, Plain, Linear]):
 
     def linear(self, x: Cipher, linear: Linear) -> Cipher:
         """The linear map applied to x, rescaled as `multiply` does."""
+
+    def drop(self, x: Cipher, level: int) -> Cipher:
+        """x at this level, not above its own: the same scale, rescalings given up."""
+
+    def affine(
+        self, xs: Sequence[Cipher], matrix: IntegerMatrix, bias: NDArray[np.float64], scale: float
+    ) -> list[Cipher]:
+        """Row r: sum_c matrix[r, c] xs[c], to be read at `scale`, rescaled, plus bias[r] in every slot.
+
+        The xs are of one level; their scales may differ: the integers make up for it.
+        """
 
     def dump(self, x: Cipher) -> bytes:
         """The bytes of a ciphertext."""

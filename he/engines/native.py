@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from he import kernels
-from he.ckks import encoding, encrypt, evaluate, flooding, keyswitch, transform, wire
+from he.ckks import affine, encoding, encrypt, evaluate, flooding, keyswitch, transform, wire
 from he.ckks.cipher import SAME_SCALE, Ciphertext, Plaintext
 from he.ckks.keys import EvaluationKeys, SecretKey
 from he.ckks.linear import Diagonals
@@ -119,6 +119,20 @@ class NativeEvaluator:
     def linear(self, x: Ciphertext, linear: transform.LinearMap) -> Ciphertext:
         """The linear map applied to x, rescaled."""
         return transform.apply(self._keys, x, linear)
+
+    def drop(self, x: Ciphertext, level: int) -> Ciphertext:
+        """x at a lower level."""
+        return evaluate.drop(x, level)
+
+    def affine(
+        self,
+        xs: Sequence[Ciphertext],
+        matrix: kernels.IntegerMatrix,
+        bias: NDArray[np.float64],
+        scale: float,
+    ) -> list[Ciphertext]:
+        """Weighted sums of ciphertexts, rescaled, plus numbers."""
+        return affine.affine(self._ring, xs, matrix, bias, scale)
 
     def dump(self, x: Ciphertext) -> bytes:
         """The bytes of a ciphertext."""

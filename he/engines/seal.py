@@ -14,10 +14,12 @@ from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams, log2_rounded
 from he.ckks.security import largest_log_qp
 from he.engines import memfile, rows
+from he.kernels import IntegerMatrix
 
 NAME = "seal"
 _GENERATOR = 3  # SEAL's rotation by k slots is the automorphism X -> X^(3^k)
 _SLACK_BYTES = 4096  # SEAL's headers around the residues, generously
+_LARGEST_NUMBER = 1 << 53  # up to here every integer is a float64
 _SAME_SCALE = 2.0**-40  # scales that differ by rounding of float64 only
 
 
@@ -211,6 +213,45 @@ class SealEvaluator:
         product = rows.linear(self, x, linear.rows)
         self._evaluator.rescale_to_next_inplace(product)
         return product
+
+    def drop(self, x: Any, level: int) -> Any:
+        """x at a lower level."""
+        out = self._api.Ciphertext()
+        self._evaluator.mod_switch_to(x, self._context.ids[level], out)
+        return out
+
+    def affine(
+        self, xs: Sequence[Any], matrix: IntegerMatrix, bias: NDArray[np.float64], scale: float
+    ) -> list[Any]:
+        """Weighted sums, term by term, rescaled, plus numbers."""
+        out = []
+        for row, value in zip(matrix.rows(), bias, strict=True):
+            total = self._weighted(xs, row, scale)
+            self._evaluator.rescale_to_next_inplace(total)
+            self._evaluator.add_plain_inplace(
+                total, self._number(float(value), total.parms_id(), total.scale)
+            )
+            out.append(total)
+        return out
+
+    def _weighted(self, xs: Sequence[Any], row: Sequence[tuple[int, int]], scale: float) -> Any:
+        """sum_c w_c xs[c]: integers below 2^53, which SEAL encodes exactly at scale 1."""
+        terms = []
+        for column, weight in row:
+            if abs(weight) >= _LARGEST_NUMBER:
+                raise ValueError(f"a weight is {weight}, expected less than 2^53 in size with engine 'seal'")
+            x = xs[column]
+            term = self._new(self._evaluator.multiply_plain, x, self._number(weight, x.parms_id(), 1.0))
+            term.scale = scale
+            terms.append(term)
+        total = self._api.Ciphertext()
+        self._evaluator.add_many(terms, total)
+        return total
+
+    def _number(self, value: float, parms_id: Any, scale: float) -> Any:
+        plain = self._api.Plaintext()
+        self._context.encoder.encode(float(value), parms_id, scale, plain)
+        return plain
 
     def dump(self, x: Any) -> bytes:
         """The bytes of a ciphertext, as SEAL saves them."""

@@ -17,7 +17,7 @@ from he.kernels.basis import convert, mod_down
 from he.kernels.dispatch import available, paths
 from he.kernels.embedding import compose, embed, round_residues, unembed
 from he.kernels.handles import Basis, Converter, Divider, Embedding, Gadget
-from he.kernels.matrix import IntegerMatrix, matrix_product
+from he.kernels.matrix import IntegerMatrix, alike_rows, matrix_product
 from he.kernels.packing import pack, packed_bytes, unpack
 from he.kernels.ring import (
     add,
@@ -46,6 +46,7 @@ __all__ = [
     "IntegerMatrix",
     "add",
     "add_scalar",
+    "alike_rows",
     "automorphism",
     "automorphism_ntt",
     "available",

@@ -4,6 +4,7 @@ Rows with the same columns are computed together, four at a time, so that a resi
 four times; the residues of all inputs are gathered piece by piece into memory that stays in the cache.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,6 +45,17 @@ class IntegerMatrix:
         if self._native is None:
             self._native = native().IntegerMatrix(*self.shape, *_grouped(self))
         return self._native
+
+    def rows(self) -> Iterator[list[tuple[int, int]]]:
+        """(column, entry) of each row in turn."""
+        for first, last in itertools.pairwise(self.pointers.tolist()):
+            yield list(zip(self.indices[first:last].tolist(), self.entries[first:last].tolist(), strict=True))
+
+    def dense(self) -> npt.NDArray[np.float64]:
+        """All of it as float64 (rows, columns), entries beyond 2^53 rounded."""
+        out = np.zeros(self.shape)
+        out[np.repeat(np.arange(self.shape[0]), np.diff(self.pointers)), self.indices] = self.entries
+        return out
 
     def __repr__(self) -> str:
         return f"IntegerMatrix({self.shape[0]} x {self.shape[1]}, {len(self.entries)} entries)"
@@ -89,7 +101,7 @@ def _grouped(matrix: IntegerMatrix) -> tuple[I64, I64, I64, I64, I64]:
     """
     used, places = np.unique(matrix.indices, return_inverse=True)
     starts, rows, columns, weights = [0], [], [], []
-    for group in _alike(matrix):
+    for group in alike_rows(matrix.pointers, matrix.indices):
         spans = [slice(matrix.pointers[r], matrix.pointers[r + 1]) for r in group]
         own = np.unique(np.concatenate([places[span] for span in spans]))
         table = np.zeros((len(own), TOGETHER), dtype=np.int64)
@@ -102,27 +114,24 @@ def _grouped(matrix: IntegerMatrix) -> tuple[I64, I64, I64, I64, I64]:
     return used, np.array(starts), np.array(rows), np.concatenate(columns), np.concatenate(weights)
 
 
-def _alike(matrix: IntegerMatrix) -> Iterator[list[int]]:
-    """Rows in groups of at most four: those with the same columns first, then the rest in their order."""
+def alike_rows(pointers: I64, indices: I64) -> Iterator[list[int]]:
+    """The rows in groups of at most four: those with the same columns first, then the rest in their order."""
     same: dict[bytes, list[int]] = defaultdict(list)
-    for r in range(matrix.shape[0]):
-        span = matrix.indices[matrix.pointers[r] : matrix.pointers[r + 1]]
-        same[np.sort(span).tobytes()].append(r)
+    for r, (first, last) in enumerate(itertools.pairwise(pointers.tolist())):
+        same[np.sort(indices[first:last]).tobytes()].append(r)
     left: list[int] = []
     for rows in same.values():
         whole = len(rows) // TOGETHER * TOGETHER
         yield from (rows[i : i + TOGETHER] for i in range(0, whole, TOGETHER))
         left += rows[whole:]
-    yield from (
-        group for i in range(0, len(left), TOGETHER) for group in _close(matrix, left[i : i + TOGETHER])
-    )
+    for i in range(0, len(left), TOGETHER):
+        yield from _close(pointers, indices, left[i : i + TOGETHER])
 
 
-def _close(matrix: IntegerMatrix, rows: list[int]) -> Iterator[list[int]]:
+def _close(pointers: I64, indices: I64, rows: list[int]) -> Iterator[list[int]]:
     """The rows as one group, or each alone where their columns differ too much to be worth it."""
-    spans = [matrix.indices[matrix.pointers[r] : matrix.pointers[r + 1]] for r in rows]
-    together = len(np.unique(np.concatenate(spans)))
-    if together <= max(map(len, spans)) * 2:
+    spans = [indices[pointers[r] : pointers[r + 1]] for r in rows]
+    if len(np.unique(np.concatenate(spans))) <= max(map(len, spans)) * 2:
         yield rows
     else:
         yield from ([r] for r in rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from he.model.graph import INPUT, Graph, Node
 from he.model.layers import Dense
 from he.model.nonlinear import Square
 
@@ -28,3 +29,10 @@ def chain(layers: Sequence[object]) -> tuple[Dense | Square, ...]:
     if width is None:
         raise ValueError(f"{len(merged)} layers and none is Dense, expected at least one")
     return tuple(merged)
+
+
+def graph_of(layers: Sequence[Dense | Square]) -> Graph:
+    """A chain as a graph."""
+    width = next(layer.weights.shape[1] for layer in layers if isinstance(layer, Dense))
+    nodes = [Node(repr(layer), layer, (place - 1,)) for place, layer in enumerate(layers, start=INPUT + 1)]
+    return Graph((width,), tuple(nodes))

@@ -1,0 +1,104 @@
+"""What the two layouts have in common: samples to slots and back, weights made ready, a batch computed.
+
+`latency` keeps a sample in one ciphertext (`he.plan`), `throughput` one feature of thousands of samples
+(`he.throughput`). A client, a server and a model go through these functions and know neither.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from he import run
+from he.ckks import frame
+from he.engines.clear import ClearEvaluator
+from he.engines.engine import Evaluator
+from he.model import packing
+from he.model.layers import Dense
+from he.model.nonlinear import Square
+from he.plan import LARGEST_PLAN_BYTES, Plan
+from he.throughput import choose
+from he.throughput import run as batches
+from he.throughput.blocks import Block
+from he.throughput.plan import ThroughputPlan
+
+AnyPlan: TypeAlias = Plan | ThroughputPlan
+Weights: TypeAlias = tuple[Dense | Square, ...] | tuple[Block, ...]
+Slots: TypeAlias = NDArray[np.float64]
+
+
+def plan_from_bytes(data: bytes, *, insecure: bool = False) -> AnyPlan:
+    """A plan of either layout from `to_bytes`, derived and checked anew; ValueError if it is none."""
+    if len(data) > LARGEST_PLAN_BYTES:
+        raise ValueError(f"{len(data)} bytes given, expected a plan of at most {LARGEST_PLAN_BYTES}")
+    content = frame.from_json(frame.unseal(data, frame.Kind.PLAN, "", bytes(16)))
+    if isinstance(content, dict) and "layout" in content:
+        return ThroughputPlan.from_content(content, insecure=insecure)
+    return Plan.from_bytes(data, insecure=insecure)
+
+
+def ciphertexts(plan: AnyPlan, kind: frame.Kind) -> int:
+    """How many ciphertexts `plan.samples` samples take in a request or a response."""
+    if isinstance(plan, Plan):
+        return 1
+    return plan.features if kind == frame.Kind.REQUEST else plan.outputs
+
+
+def input_scale(plan: AnyPlan) -> float:
+    """The scale of a fresh input."""
+    return plan.params.scale
+
+
+def output(plan: AnyPlan) -> tuple[int, float]:
+    """Level and scale of the scores."""
+    if isinstance(plan, Plan):
+        return plan.steps[-1].level - 1, plan.steps[-1].out_scale
+    return plan.steps[-1].out_level, plan.steps[-1].out_scale
+
+
+def spread(rows: NDArray[np.float64], plan: AnyPlan) -> Sequence[Slots]:
+    """Up to plan.samples samples (count, features) as the slots of their ciphertexts."""
+    return [packing.spread(rows, plan)] if isinstance(plan, Plan) else list(plan.spread(rows))
+
+
+def gather(slots: Sequence[Slots], count: int, plan: AnyPlan) -> NDArray[np.float64]:
+    """The scores (count, outputs) in the slots of the ciphertexts of a response."""
+    return packing.gather(slots[0], count, plan) if isinstance(plan, Plan) else plan.gather(slots, count)
+
+
+class Program:
+    """Weights encoded for an engine's evaluator, for any number of runs, in several threads at once."""
+
+    def __init__(self, plan: AnyPlan, weights: Weights, engine: Evaluator[Any, Any, Any]) -> None:
+        self._plan, self._engine = plan, engine
+        self._encoded: Any = _encode(plan, weights, engine)
+
+    def __call__(self, load: Callable[[int], Any]) -> list[Any]:
+        """The ciphertexts of the scores; load(i): the i-th ciphertext of the input, asked for once."""
+        if isinstance(self._plan, Plan):
+            return [run.run(self._plan, self._encoded, self._engine, load(0))]
+        return batches.run(self._plan, self._encoded, self._engine, load)
+
+
+def clear(
+    plan: AnyPlan, weights: Weights, rows: NDArray[np.float64], rng: np.random.Generator | None
+) -> tuple[NDArray[np.float64], float]:
+    """(scores, bound of their noise) of samples by the plan's steps, with the noise for a generator."""
+    engine = ClearEvaluator(plan.params, rng)
+    encoded = _encode(plan, weights, engine)
+    scores, bound = [], 0.0
+    for chunk in (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples)):
+        if isinstance(plan, Plan):
+            x = engine.encrypt(packing.spread(chunk, plan), plan.input_level, plan.params.scale)
+            out = run.run(plan, encoded, engine, x)
+            part, most = packing.gather(out.values, len(chunk), plan), out.bound
+        else:
+            part, most = choose.predicted(plan, encoded, chunk, rng)
+        scores.append(part)
+        bound = max(bound, most)
+    return np.concatenate(scores), bound
+
+
+def _encode(plan: AnyPlan, weights: Any, engine: Evaluator[Any, Any, Any]) -> Any:
+    return run.encode(plan, weights, engine) if isinstance(plan, Plan) else batches.encode(plan, weights)
