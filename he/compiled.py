@@ -1,13 +1,15 @@
 """Model: a plan together with the weights it runs on; what he.compile() returns and a server holds."""
 
 import math
+import tempfile
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from he import layouts
+from he import layouts, store
 from he.layouts import AnyPlan, Weights
 
 
@@ -42,6 +44,22 @@ class Model:
         if given.shape != predicted.shape:
             raise ValueError(f"y has shape {given.shape}, expected {predicted.shape}")
         return float(np.mean(predicted == given))
+
+    def save(self, path: str | Path) -> None:
+        """Write plan and weights into a file, which appears whole or not at all."""
+        data = store.dump(self.plan, self.layers, self.classes)
+        target = Path(path)
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+            file.write(data)
+        Path(file.name).replace(target)
+
+    @classmethod
+    def load(cls, path: str | Path, *, insecure: bool = False) -> Self:
+        """A model from `save`; ValueError if it is damaged, or of insecure parameters unasked."""
+        size = Path(path).stat().st_size
+        if size > store.LARGEST_MODEL_BYTES:
+            raise ValueError(f"{path} has {size} bytes, expected at most {store.LARGEST_MODEL_BYTES}")
+        return cls(*store.load(Path(path).read_bytes(), insecure=insecure))
 
     def _run(self, x: ArrayLike, rng: np.random.Generator | None) -> tuple[NDArray[np.float64], float]:
         """(scores, bound of their noise), the noise added if there is a generator."""

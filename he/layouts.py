@@ -21,7 +21,7 @@ from he.plan import LARGEST_PLAN_BYTES, Plan
 from he.throughput import choose
 from he.throughput import run as batches
 from he.throughput.blocks import Block
-from he.throughput.plan import ThroughputPlan
+from he.throughput.plan import ThroughputPlan, shapes_of
 
 AnyPlan: TypeAlias = Plan | ThroughputPlan
 Weights: TypeAlias = tuple[Dense | Square, ...] | tuple[Block, ...]
@@ -36,6 +36,21 @@ def plan_from_bytes(data: bytes, *, insecure: bool = False) -> AnyPlan:
     if isinstance(content, dict) and "layout" in content:
         return ThroughputPlan.from_content(content, insecure=insecure)
     return Plan.from_bytes(data, insecure=insecure)
+
+
+def expect_fit(plan: AnyPlan, weights: object) -> None:
+    """ValueError unless the weights are those of a network of this plan's shapes."""
+    if isinstance(plan, Plan):
+        kinds = {"dense": Dense, "square": Square}
+        expected: object = [(kinds[s.kind], s.inputs, s.outputs) for s in plan.shapes]
+        given: object = [
+            (type(w), *(w.weights.shape[::-1] if isinstance(w, Dense) else (s.inputs, s.outputs)))
+            for w, s in zip(weights, plan.shapes, strict=False)  # type: ignore[call-overload]
+        ]
+    else:
+        expected, given = plan.shapes, shapes_of(weights)  # type: ignore[arg-type]
+    if given != expected:
+        raise ValueError(f"weights of shapes {given!r:.200} given, expected {expected!r:.200}")
 
 
 def ciphertexts(plan: AnyPlan, kind: frame.Kind) -> int:

@@ -28,6 +28,7 @@ class Kind(IntEnum):
     CIPHERTEXT = 7
     PUBLIC_KEY = 8
     SWITCHING_KEYS = 9
+    MODEL = 10
 
 
 def seal(kind: Kind, engine: str, owner: bytes, body: bytes) -> bytes:

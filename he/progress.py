@@ -1,0 +1,33 @@
+"""A progress bar for whatever takes longer than two seconds on a terminal; nothing in a pipe or a thread."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+DELAY_S = 2.0
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[], object]]:
+    """Gives a function to call after each of `total` steps. Without tqdm there is no bar."""
+    tqdm = _tqdm() if _watched() else None
+    if tqdm is None:
+        yield lambda: None
+        return
+    with tqdm(desc=label, total=total, delay=DELAY_S, leave=False) as bar:
+        yield bar.update
+
+
+def _watched() -> bool:
+    """Whether somebody sees it: standard error is a terminal, and this is the main thread."""
+    return sys.stderr.isatty() and threading.current_thread() is threading.main_thread()
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm
