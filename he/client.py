@@ -11,6 +11,7 @@ from he.compiled import samples
 from he.engines.choose import choose
 from he.engines.engine import Engine
 from he.layouts import AnyPlan
+from he.progress import progress
 
 
 class Client:
@@ -31,13 +32,13 @@ class Client:
     def encrypt(self, x: ArrayLike) -> bytes:
         """Encrypt x (features,) or (batch, features); ValueError on another column count, NaN or infinity."""
         plan, rows = self._plan, samples(x, self._plan)
-        chunks = (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples))
-        level, scale = plan.input_level, plan.params.scale
-        parts = [
-            self._owner.encrypt(slots, level, scale)
-            for chunk in chunks
-            for slots in layouts.spread(chunk, plan)
-        ]
+        chunks = [rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples)]
+        level, scale, parts = plan.input_level, plan.params.scale, list[bytes]()
+        with progress("encrypting", len(chunks) * layouts.ciphertexts(plan, Kind.REQUEST)) as tick:
+            for chunk in chunks:
+                for slots in layouts.spread(chunk, plan):
+                    parts.append(self._owner.encrypt(slots, level, scale))
+                    tick()
         return messages.pack(Kind.REQUEST, plan, self._engine, len(rows), parts)
 
     def decrypt(self, response: bytes) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from he.engines.engine import Evaluator
 from he.kernels import IntegerMatrix, alike_rows
 from he.model.graph import INPUT
+from he.progress import progress
 from he.throughput.blocks import Block
 from he.throughput.plan import Step, ThroughputPlan
 
@@ -47,29 +48,42 @@ def run(
     encoded: Encoded,
     engine: Evaluator[Cipher, Any, Any],
     feature: Callable[[int], Cipher],
-    tick: Callable[[], object] = lambda: None,
 ) -> list[Cipher]:
     """The scores' ciphertexts. feature(i): the ciphertext of feature i, asked for once, when it is needed.
 
     What nobody needs any more is forgotten at once, so that memory stays below the plan's `memory_bytes` and
-    PART_BYTES. tick: called after each part.
+    PART_BYTES.
     """
     values: dict[int, list[Cipher | None]] = {INPUT: [None] * plan.features}
-    for place, (step, parts) in enumerate(zip(plan.steps, encoded, strict=True)):
-        sources = [(s, i) for s in step.shape.sources for i in range(len(values[s]))]
-        later = {s for shape in plan.shapes[place + 1 :] for s in shape.sources}
-        out: list[Cipher | None] = [None] * step.shape.outputs
-        for part in parts:
-            xs = [engine.drop(_take(values, sources[c], feature), step.level) for c in part.columns]
-            for c in part.last:
-                s, i = sources[c]
-                if s not in later:
-                    values[s][i] = None
-            for r, y in zip(part.rows.tolist(), _outputs(step, part, engine, xs), strict=True):
-                out[r] = y
-            tick()
-        values[place] = out
+    with progress("encrypted batch", sum(map(len, encoded))) as tick:
+        for place, (step, parts) in enumerate(zip(plan.steps, encoded, strict=True)):
+            later = {s for shape in plan.shapes[place + 1 :] for s in shape.sources}
+            out: list[Cipher | None] = [None] * step.shape.outputs
+            for part in parts:
+                xs = _columns(values, step, part, engine, feature, later)
+                for r, y in zip(part.rows.tolist(), _outputs(step, part, engine, xs), strict=True):
+                    out[r] = y
+                tick()
+            values[place] = out
     return cast(list[Cipher], out)
+
+
+def _columns(
+    values: dict[int, list[Cipher | None]],
+    step: Step,
+    part: Part,
+    engine: Evaluator[Cipher, Any, Any],
+    feature: Callable[[int], Cipher],
+    later: set[int],
+) -> list[Cipher]:
+    """The features that a part takes, at its level; those with no further use are forgotten."""
+    sources = [(s, i) for s in step.shape.sources for i in range(len(values[s]))]
+    xs = [engine.drop(_take(values, sources[c], feature), step.level) for c in part.columns]
+    for c in part.last:
+        s, i = sources[c]
+        if s not in later:
+            values[s][i] = None
+    return xs
 
 
 def _take(
