@@ -35,7 +35,7 @@ def compile(
     """Compile a trained network for encrypted inference.
 
     net: scikit-learn LogisticRegression (alone or behind StandardScaler), torch Sequential of Linear and
-    squares, or a list of he.Dense and he.Square. samples: typical inputs (count, features); their scores are
+    squares, a list of he.Dense and he.Square, or (for 'throughput') a he.model.graph.Graph. samples: typical inputs (count, features); their scores are
     checked against what the parameters can hold. security: 128, 192 or 256 bits. scale_bits: precision of the
     fixed-point arithmetic. spec: parameters of your own instead of the smallest secure ones. optimise:
     'latency' for the time of one sample, 'throughput' for thousands side by side, one feature a ciphertext.
@@ -45,9 +45,9 @@ def compile(
     """
     if optimise not in ("latency", "throughput"):
         raise ValueError(f"optimise is {optimise!r}, expected 'latency' or 'throughput'")
-    layers, classes = _read(net)
     if optimise == "throughput":
-        return _for_throughput(graph_of(layers), classes, samples, security, precision, spec)
+        return _for_throughput(*_graph(net), samples, security, precision, spec)
+    layers, classes = _read(net)
     shapes = _shapes(layers)
     spec = spec or smallest_spec(len(shapes), slots=width(shapes), scale_bits=scale_bits, security=security)
     plan = Plan.make(spec, shapes)
@@ -65,20 +65,23 @@ def _for_throughput(
     precision: int,
     spec: CkksSpec | None,
 ) -> Model:
-    blocks = of_graph(graph)
-    rows = None
-    if samples is not None:
-        rows = compiled.rows_of(samples, math.prod(graph.input_shape), graph)
+    blocks, features = of_graph(graph), math.prod(graph.input_shape)
+    rows = None if samples is None else compiled.rows_of(samples, features, graph)
     if spec is not None:
-        plan = ThroughputPlan.make(spec, math.prod(graph.input_shape), shapes_of(blocks))
+        plan = ThroughputPlan.make(spec, features, shapes_of(blocks))
     else:
-        plan = choose.choose(
-            blocks, math.prod(graph.input_shape), rows, security=security, precision=precision
-        )
+        plan = choose.choose(blocks, features, rows, security=security, precision=precision)
     model = Model(plan, blocks, classes)
     if rows is not None:
         _check_scores(model, rows)
     return model
+
+
+def _graph(net: object) -> tuple[Graph, NDArray[Any]]:
+    if isinstance(net, Graph):
+        return net, np.arange(max(2, math.prod(net.output_shape)))
+    layers, classes = _read(net)
+    return graph_of(layers), classes
 
 
 def _read(net: object) -> tuple[tuple[Dense | Square, ...], NDArray[Any]]:
