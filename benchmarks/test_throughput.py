@@ -5,7 +5,6 @@ travels, the peak memory of a server process, the error against the network in t
 for one image with the same weights, measured in the same run (its layout holds one image; it has no other).
 """
 
-import re
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import he
-from he.model.graph import INPUT, Graph, Node
+from he.model.graph import INPUT, Graph, Layer, Node
 from he.model.layers import Conv, Dense, Reindex
 from he.model.nonlinear import Square
 
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 def network() -> Graph:
     """conv 4x7x7 stride 3, square, 256 -> 64, square, 64 -> 10."""
     w = np.load(WEIGHTS)
-    layers = [
+    layers: list[Layer] = [
         Conv(w["conv1_weight"].reshape(4, 1, 7, 7), w["conv1_bias"], stride=(3, 3)),
         Square(),
         Reindex.reshape((4, 8, 8), (256,)),

@@ -35,9 +35,10 @@ def compile(
     """Compile a trained network for encrypted inference.
 
     net: scikit-learn LogisticRegression (alone or behind StandardScaler), torch Sequential of Linear and
-    squares, a list of he.Dense and he.Square, or (for 'throughput') a he.model.graph.Graph. samples: typical inputs (count, features); their scores are
-    checked against what the parameters can hold. security: 128, 192 or 256 bits. scale_bits: precision of the
-    fixed-point arithmetic. spec: parameters of your own instead of the smallest secure ones. optimise:
+    squares, a list of he.Dense and he.Square, or (for 'throughput') a he.model.graph.Graph. samples: typical
+    inputs (count, features); their scores are checked against what the parameters can hold. security: 128,
+    192 or 256 bits. scale_bits: precision of the fixed-point arithmetic. spec: parameters of your own instead
+    of the smallest secure ones. optimise:
     'latency' for the time of one sample, 'throughput' for thousands side by side, one feature a ciphertext.
     precision: bits behind the point of the scores that 'throughput' keeps on the samples, noise and rounded
     weights counted by their bound.
