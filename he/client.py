@@ -1,12 +1,14 @@
 """Client: holds the secret key, encrypts inputs, decrypts scores. Bytes leave it, and never the key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from he import layouts, messages
-from he.ckks.frame import Kind, seal
+from he.ckks.frame import Kind
+from he.ckks.streaming import sealed
 from he.compiled import samples
 from he.engines.choose import choose
 from he.engines.engine import Engine
@@ -27,7 +29,18 @@ class Client:
 
     def evaluation_keys(self) -> bytes:
         """What a server needs to compute: public keys for products and for the plan's rotations."""
-        return seal(Kind.EVALUATION_KEYS, self._engine.name, self._plan.id, self._owner.evaluation_keys())
+        return b"".join(self.key_stream())
+
+    def key_stream(self) -> Iterator[bytes]:
+        """The same piece by piece, each key made when its turn comes: for files and channels."""
+        length, pieces = self._owner.key_stream()
+        return sealed(Kind.EVALUATION_KEYS, self._engine.name, self._plan.id, length, pieces)
+
+    def write_evaluation_keys(self, path: str | Path) -> None:
+        """Write them into a file, never all in memory at once."""
+        with Path(path).open("wb") as file:
+            for piece in self.key_stream():
+                file.write(piece)
 
     def encrypt(self, x: ArrayLike) -> bytes:
         """Encrypt x (features,) or (batch, features); ValueError on another column count, NaN or infinity."""

@@ -1,10 +1,14 @@
 """Server: holds a model and a client's public evaluation keys, and computes on ciphertexts it cannot read."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from he import layouts, messages
-from he.ckks.frame import Kind, engine_of, unseal
+from he.ckks.frame import Kind
+from he.ckks.streaming import Read, Reader, read_exactly
 from he.compiled import Model
 from he.engines.choose import choose
 from he.engines.engine import Engine
@@ -13,14 +17,22 @@ from he.engines.engine import Engine
 class Server:
     """A model, ready to serve the client whose keys it was given."""
 
-    def __init__(self, model: Model, keys: bytes, engine: str | Engine | None = None) -> None:
+    def __init__(self, model: Model, keys: bytes | Path | Read, engine: str | Engine | None = None) -> None:
         """Load the keys and encode the weights; ValueError if the keys are damaged or of another plan.
 
-        engine: by default the one that made the keys.
+        keys: the bytes themselves, the path of a file that holds them, or a function that gives so many bytes
+        of them; they are taken in one by one. engine: by default the one that made the keys.
         """
-        self._plan, self._engine = model.plan, choose(engine or engine_of(keys))
-        body = unseal(keys, Kind.EVALUATION_KEYS, self._engine.name, self._plan.id)
-        self._evaluator = self._engine.evaluator(self._plan.params, self._plan.rotations, body)
+        self._plan = model.plan
+        with _opened(keys) as read:
+            reader = Reader(read)
+            self._engine = choose(engine or reader.engine)
+            largest = self._engine.largest_keys_bytes(self._plan.params, self._plan.rotations)
+            reader.expect(Kind.EVALUATION_KEYS, self._engine.name, self._plan.id, largest)
+            self._evaluator = self._engine.evaluator(self._plan.params, self._plan.rotations, reader)
+            reader.finish()
+            if isinstance(keys, bytes | Path):
+                _expect_end(read)
         self._program = layouts.Program(self._plan, model.layers, self._evaluator)
 
     def predict(self, request: bytes) -> bytes:
@@ -39,3 +51,22 @@ class Server:
 
     def __repr__(self) -> str:
         return f"Server({self._plan!r}, engine={self._engine.name!r})"
+
+
+@contextmanager
+def _opened(keys: bytes | Path | Read) -> Iterator[Read]:
+    if isinstance(keys, bytes | Path):
+        with io.BytesIO(keys) if isinstance(keys, bytes) else keys.open("rb") as file:
+            yield read_exactly(file)
+    elif callable(keys):
+        yield keys
+    else:
+        raise TypeError(f"keys are {type(keys).__name__}, expected bytes, a path or a function")
+
+
+def _expect_end(read: Read) -> None:
+    try:
+        read(1)
+    except ValueError:
+        return
+    raise ValueError("bytes follow the evaluation keys, expected none")

@@ -11,9 +11,9 @@ from enum import IntEnum
 
 MAGIC = b"LWHE"
 VERSION = 1
-_HEADER = struct.Struct("<4sBB8s16sQ")  # magic, version, kind, engine, id, length of the body
-_SUM_BYTES = 16
-OVERHEAD_BYTES = _HEADER.size + _SUM_BYTES
+HEADER = struct.Struct("<4sBB8s16sQ")  # magic, version, kind, engine, id, length of the body
+SUM_BYTES = 16
+OVERHEAD_BYTES = HEADER.size + SUM_BYTES
 
 
 class Kind(IntEnum):
@@ -33,7 +33,7 @@ class Kind(IntEnum):
 
 def seal(kind: Kind, engine: str, owner: bytes, body: bytes) -> bytes:
     """Frame `body`; owner: the 16-byte id of the plan or the parameters it is for."""
-    head = _HEADER.pack(MAGIC, VERSION, kind, engine.encode().ljust(8, b"\0"), owner, len(body))
+    head = HEADER.pack(MAGIC, VERSION, kind, engine.encode().ljust(8, b"\0"), owner, len(body))
     return b"".join((head, body, _checksum(head, body)))
 
 
@@ -47,16 +47,16 @@ def unseal(data: bytes | memoryview, kind: Kind, engine: str, owner: bytes) -> m
     view = memoryview(data).cast("B")
     if len(view) < OVERHEAD_BYTES:
         raise ValueError(f"{len(view)} bytes given, expected at least {OVERHEAD_BYTES}: it was cut short")
-    magic, version, given_kind, given_engine, given_owner, length = _HEADER.unpack(view[: _HEADER.size])
-    _expect("magic", magic, MAGIC)
-    _expect("version", version, VERSION)
-    _expect("kind", _kind_name(given_kind), kind.name)
+    magic, version, given_kind, given_engine, given_owner, length = HEADER.unpack(view[: HEADER.size])
+    expect("magic", magic, MAGIC)
+    expect("version", version, VERSION)
+    expect("kind", kind_name(given_kind), kind.name)
     if len(view) != OVERHEAD_BYTES + length:
         raise ValueError(f"{len(view)} bytes given, expected {OVERHEAD_BYTES + length} by its own header")
-    body = view[_HEADER.size : -_SUM_BYTES]
-    _expect("checksum", bytes(view[-_SUM_BYTES:]).hex(), _checksum(view[: _HEADER.size], body).hex())
-    _expect("engine", _engine_name(given_engine), engine)
-    _expect("id of plan or parameters", given_owner.hex(), owner.hex())
+    body = view[HEADER.size : -SUM_BYTES]
+    expect("checksum", bytes(view[-SUM_BYTES:]).hex(), _checksum(view[: HEADER.size], body).hex())
+    expect("engine", engine_name(given_engine), engine)
+    expect("id of plan or parameters", given_owner.hex(), owner.hex())
     return body
 
 
@@ -64,7 +64,7 @@ def engine_of(data: bytes) -> str:
     """The engine that a frame names, unchecked otherwise; ValueError if it is cut short."""
     if len(data) < OVERHEAD_BYTES:
         raise ValueError(f"{len(data)} bytes given, expected at least {OVERHEAD_BYTES}: it was cut short")
-    return _engine_name(_HEADER.unpack_from(data)[3])
+    return engine_name(HEADER.unpack_from(data)[3])
 
 
 def pack_parts(parts: list[bytes]) -> bytes:
@@ -101,17 +101,20 @@ def from_json(body: bytes | memoryview) -> object:
 def _checksum(head: bytes | memoryview, body: bytes | memoryview) -> bytes:
     digest = hashlib.sha256(head)
     digest.update(body)
-    return digest.digest()[:_SUM_BYTES]
+    return digest.digest()[:SUM_BYTES]
 
 
-def _engine_name(field: bytes) -> str:
+def engine_name(field: bytes) -> str:
+    """The engine in a header."""
     return field.rstrip(b"\0").decode("ascii", "replace")
 
 
-def _kind_name(kind: int) -> str:
+def kind_name(kind: int) -> str:
+    """A kind as errors name it."""
     return Kind(kind).name if kind in set(Kind) else f"unknown kind {kind}"
 
 
-def _expect(name: str, given: object, expected: object) -> None:
+def expect(name: str, given: object, expected: object) -> None:
+    """ValueError with both unless they are equal."""
     if given != expected:
         raise ValueError(f"{name} is {given!r}, expected {expected!r}")

@@ -4,7 +4,7 @@ All are expanded from 32-byte seeds. The uniform half of every public key is a f
 which travels in its place.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -96,15 +96,9 @@ class EvaluationKeys:
         source: Source = os_seed,
     ) -> "EvaluationKeys":
         """Keys for products, and for these rotations in slots."""
-        ring = secret.ring
-        s = secret.values(ring.full.limbs)
-        exponents = {ring.galois(k) for k in rotations} | ({ring.conjugation} if conjugation else set())
-        relinearisation = switching_key(ring, s, cast(Values, kernels.mul(s, s, ring.full)), source)
-        automorphisms = {
-            k: switching_key(ring, secret.automorphism(pow(k, -1, 2 * ring.params.n)), s, source)
-            for k in sorted(exponents - {1})
-        }
-        return cls(ring, relinearisation, automorphisms)
+        exponents, keys = each_key(secret, rotations, conjugation, source)
+        relinearisation, *others = keys
+        return cls(secret.ring, relinearisation, dict(zip(exponents, others, strict=True)))
 
     def automorphism(self, k: int) -> NDArray[np.uint64]:
         """The key for X -> X^k; ValueError if there is none."""
@@ -114,6 +108,23 @@ class EvaluationKeys:
 
     def __repr__(self) -> str:
         return f"EvaluationKeys({len(self.automorphisms)} automorphisms, {self.ring.params!r})"
+
+
+def each_key(
+    secret: SecretKey, rotations: Iterable[int] = (), conjugation: bool = False, source: Source = os_seed
+) -> tuple[list[int], Iterator[SwitchingKey]]:
+    """(exponents, keys): relinearisation, then an automorphism an exponent, each made when asked for."""
+    ring = secret.ring
+    s = secret.values(ring.full.limbs)
+    given = {ring.galois(k) for k in rotations} | ({ring.conjugation} if conjugation else set())
+    exponents = sorted(given - {1})
+
+    def keys() -> Iterator[SwitchingKey]:
+        yield switching_key(ring, s, cast(Values, kernels.mul(s, s, ring.full)), source)
+        for k in exponents:
+            yield switching_key(ring, secret.automorphism(pow(k, -1, 2 * ring.params.n)), s, source)
+
+    return exponents, keys()
 
 
 def digit_ranges(ring: Ring) -> list[range]:

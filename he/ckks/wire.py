@@ -5,14 +5,17 @@ seed travels. Every length is checked against the parameters before anything is 
 at most eight times the bytes it was given (with the compiled kernels).
 """
 
+import io
+import itertools
 import json
 import math
 import struct
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import cast
 
 from he import kernels
-from he.ckks import frame, sampling
+from he.ckks import frame, sampling, streaming
 from he.ckks.cipher import Ciphertext, Plaintext
 from he.ckks.frame import Kind, from_json
 from he.ckks.keys import EvaluationKeys, PublicKey, SwitchingKey, digit_ranges
@@ -97,31 +100,63 @@ def load_public_key(ring: Ring, data: bytes | memoryview) -> PublicKey:
 def dump_evaluation_keys(keys: EvaluationKeys) -> bytes:
     """Number and exponents of the automorphisms, then the relinearisation key and theirs, halves as seeds."""
     exponents = sorted(keys.automorphisms)
-    parts = [_COUNT.pack(len(exponents)), struct.pack(f"<{len(exponents)}I", *exponents)]
-    parts += [_switching_bytes(keys.ring, keys.relinearisation)]
-    parts += [_switching_bytes(keys.ring, keys.automorphisms[k]) for k in exponents]
-    return _seal(Kind.SWITCHING_KEYS, keys.ring, b"".join(parts))
+    others = (keys.automorphisms[k] for k in exponents)
+    return b"".join(
+        stream_evaluation_keys(keys.ring, exponents, itertools.chain([keys.relinearisation], others))
+    )
+
+
+def stream_evaluation_keys(
+    ring: Ring, exponents: Sequence[int], keys: Iterable[SwitchingKey]
+) -> Iterator[bytes]:
+    """The same piece by piece, from `keys.each_key`: no more than one key is there at a time."""
+    head = _COUNT.pack(len(exponents)) + struct.pack(f"<{len(exponents)}I", *exponents)
+    pieces = itertools.chain([head], (piece for key in keys for piece in _switching_pieces(ring, key)))
+    length = evaluation_keys_bytes(ring.params, len(exponents)) - frame.OVERHEAD_BYTES
+    return streaming.sealed(Kind.SWITCHING_KEYS, ENGINE, ring.params.id, length, pieces)
+
+
+def evaluation_keys_bytes(params: CkksParams, automorphisms: int) -> int:
+    """The bytes of a relinearisation key and as many automorphisms' keys, all in one."""
+    return (
+        frame.OVERHEAD_BYTES
+        + _COUNT.size * (1 + automorphisms)
+        + (automorphisms + 1) * switching_key_bytes(params)
+    )
 
 
 def load_evaluation_keys(ring: Ring, data: bytes | memoryview) -> EvaluationKeys:
     """Evaluation keys; ValueError if they are damaged or of other parameters."""
-    body, n = _unseal(Kind.SWITCHING_KEYS, ring, data), ring.params.n
-    if len(body) < _COUNT.size:
-        raise ValueError(f"the keys have {len(body)} bytes, expected at least {_COUNT.size}")
-    (count,) = _COUNT.unpack_from(body)
-    size, start = switching_key_bytes(ring.params), _COUNT.size * (1 + count)
-    if len(body) != start + (count + 1) * size:
-        raise ValueError(
-            f"the keys have {len(body)} bytes, expected {start + (count + 1) * size} for {count}"
-        )
-    exponents = struct.unpack_from(f"<{count}I", body, _COUNT.size)
+    body = io.BytesIO(_unseal(Kind.SWITCHING_KEYS, ring, data))
+    size = body.seek(0, io.SEEK_END)
+    body.seek(0)
+    return _evaluation_keys(ring, streaming.read_exactly(body), size)
+
+
+def read_evaluation_keys(ring: Ring, read: streaming.Read, most: int) -> EvaluationKeys:
+    """The same as they come in, with up to `most` automorphisms: packed residues of one digit at a time."""
+    reader = streaming.Reader(read)
+    largest = evaluation_keys_bytes(ring.params, most) - frame.OVERHEAD_BYTES
+    reader.expect(Kind.SWITCHING_KEYS, ENGINE, ring.params.id, largest)
+    keys = _evaluation_keys(ring, reader.read, reader.length)
+    reader.finish()
+    return keys
+
+
+def _evaluation_keys(ring: Ring, read: streaming.Read, length: int) -> EvaluationKeys:
+    """Keys from a body of `length` bytes, all of which are read."""
+    if length < _COUNT.size:
+        raise ValueError(f"the keys have {length} bytes, expected at least {_COUNT.size}")
+    (count,) = _COUNT.unpack(read(_COUNT.size))
+    expected, n = evaluation_keys_bytes(ring.params, count) - frame.OVERHEAD_BYTES, ring.params.n
+    if length != expected:
+        raise ValueError(f"the keys have {length} bytes, expected {expected} for {count}")
+    exponents = struct.unpack(f"<{count}I", read(_COUNT.size * count))
     if list(exponents) != sorted(set(exponents)) or not all(k % 2 and 1 < k < 2 * n for k in exponents):
         raise ValueError(
             f"the exponents are {exponents!r:.200}, expected odd ones from 3 to {2 * n - 1}, ascending"
         )
-    relinearisation, *others = (
-        _switching_key(ring, body[at : at + size]) for at in range(start, len(body), size)
-    )
+    relinearisation, *others = (_switching_key(ring, read) for _ in range(count + 1))
     return EvaluationKeys(ring, relinearisation, dict(zip(exponents, others, strict=True)))
 
 
@@ -131,17 +166,17 @@ def switching_key_bytes(params: CkksParams) -> int:
     return SEED_BYTES + digits * _packed_bytes(params.n, params.moduli + params.special)
 
 
-def _switching_bytes(ring: Ring, key: SwitchingKey) -> bytes:
-    return key.seed + b"".join(kernels.pack(pair[0], ring.full) for pair in key.data)
+def _switching_pieces(ring: Ring, key: SwitchingKey) -> Iterator[bytes]:
+    yield key.seed
+    for pair in key.data:
+        yield kernels.pack(pair[0], ring.full)
 
 
-def _switching_key(ring: Ring, data: memoryview) -> SwitchingKey:
-    basis, digits = ring.full, len(digit_ranges(ring))
-    seed, rest = bytes(data[:SEED_BYTES]), data[SEED_BYTES:]
-    half = kernels.packed_bytes(basis)
+def _switching_key(ring: Ring, read: streaming.Read) -> SwitchingKey:
+    basis, digits, seed = ring.full, len(digit_ranges(ring)), read(SEED_BYTES)
     out = kernels.empty((digits, 2, basis.limbs, basis.n), basis)
     for j in range(digits):
-        out[j, 0] = kernels.unpack(rest[j * half : (j + 1) * half], basis)
+        out[j, 0] = kernels.unpack(read(kernels.packed_bytes(basis)), basis)
         sampling.uniform(seed, j, basis, out=out[j, 1])
     return SwitchingKey(cast(Values, out), seed)
 

@@ -4,7 +4,7 @@ An Evaluator computes and holds public evaluation keys at most. A KeyOwner encry
 secret key, which no verb returns. Every ciphertext has a level (rescalings left) and a scale.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams
+from he.ckks.streaming import Reader
 from he.kernels import IntegerMatrix
 
 Cipher = TypeVar("Cipher")
@@ -81,6 +82,9 @@ class KeyOwner(Protocol):
     def evaluation_keys(self) -> bytes:
         """The public keys with which an Evaluator multiplies and rotates; never the secret key."""
 
+    def key_stream(self) -> tuple[int, Iterator[bytes]]:
+        """(bytes in all, pieces) of such keys, made when they are asked for: not all in memory at once."""
+
 
 class Engine(Protocol):
     """A way to run plans: it makes key owners for clients and evaluators for servers."""
@@ -93,9 +97,15 @@ class Engine(Protocol):
         """Make fresh keys, among them evaluation keys for these rotations only."""
 
     def evaluator(
-        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview
+        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
     ) -> Evaluator[Any, Any, Any]:
-        """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit."""
+        """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit.
+
+        From a Reader they are taken in one by one, and nothing longer than keys for these rotations can be.
+        """
+
+    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+        """A bound on the bytes of evaluation keys: longer ones are refused unread."""
 
     def largest_ciphertext_bytes(self, params: CkksParams) -> int:
         """A bound on the bytes of one ciphertext: longer ones are refused unread."""

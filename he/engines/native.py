@@ -1,7 +1,7 @@
 """Engine `native`: our own CKKS (`he.ckks`) on the compiled kernels, behind the same verbs as `seal`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from he import kernels
 from he.ckks import affine, encoding, encrypt, evaluate, flooding, keyswitch, transform, wire
 from he.ckks.cipher import SAME_SCALE, Ciphertext, Plaintext
-from he.ckks.keys import EvaluationKeys, SecretKey
+from he.ckks.keys import EvaluationKeys, SecretKey, each_key
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams
 from he.ckks.ring import Ring
+from he.ckks.streaming import Reader
 
 
 def available() -> bool:
@@ -37,15 +38,22 @@ class NativeEngine:
         return NativeKeyOwner(Ring(params, self.path, self.threads), rotations)
 
     def evaluator(
-        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview
+        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
     ) -> "NativeEvaluator":
         """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit."""
         ring = Ring(params, self.path, self.threads)
-        loaded = wire.load_evaluation_keys(ring, keys)
+        if isinstance(keys, Reader):
+            loaded = wire.read_evaluation_keys(ring, keys.read, len(rotations))
+        else:
+            loaded = wire.load_evaluation_keys(ring, keys)
         missing = [k for k in rotations if ring.galois(k) not in loaded.automorphisms]
         if missing:
             raise ValueError(f"rotation keys for {missing} are missing, expected {list(rotations)}")
         return NativeEvaluator(loaded)
+
+    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+        """Exactly their bytes, unless some rotations have no key of their own."""
+        return wire.evaluation_keys_bytes(params, len(rotations))
 
     def largest_ciphertext_bytes(self, params: CkksParams) -> int:
         """Two polynomials of packed residues at the top level."""
@@ -77,7 +85,13 @@ class NativeKeyOwner:
 
     def evaluation_keys(self) -> bytes:
         """Relinearisation key and one key a rotation, made anew with each call."""
-        return wire.dump_evaluation_keys(EvaluationKeys.generate(self._secret, self._rotations))
+        return b"".join(self.key_stream()[1])
+
+    def key_stream(self) -> tuple[int, Iterator[bytes]]:
+        """The same piece by piece, one key in memory at a time."""
+        exponents, keys = each_key(self._secret, self._rotations)
+        length = wire.evaluation_keys_bytes(self._ring.params, len(exponents))
+        return length, wire.stream_evaluation_keys(self._ring, exponents, keys)
 
 
 class NativeEvaluator:

@@ -1,7 +1,7 @@
 """Engine `seal`: Microsoft SEAL as TenSEAL ships it (`tenseal.sealapi`), the vetted reference."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from he.ckks import frame, primes
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams, log2_rounded
 from he.ckks.security import largest_log_qp
+from he.ckks.streaming import Reader
 from he.engines import memfile, rows
 from he.kernels import IntegerMatrix
 
@@ -43,10 +44,16 @@ class SealEngine:
         return SealKeyOwner(_Context(params), rotations)
 
     def evaluator(
-        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview
+        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
     ) -> "SealEvaluator":
         """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit."""
+        if isinstance(keys, Reader):
+            keys = keys.read(keys.left)
         return SealEvaluator(_Context(params), rotations, keys)
+
+    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+        """Keys of 64-bit residues and SEAL's headers."""
+        return (len(rotations) + 1) * _key_bytes(params) + _SLACK_BYTES
 
     def largest_ciphertext_bytes(self, params: CkksParams) -> int:
         """Two polynomials of 64-bit residues and SEAL's headers."""
@@ -134,6 +141,11 @@ class SealKeyOwner:
         if elements:
             parts.append(memfile.save(self._keygen.create_galois_keys(elements).save))
         return frame.pack_parts(parts)
+
+    def key_stream(self) -> tuple[int, Iterator[bytes]]:
+        """The same as one piece: SEAL saves all rotation keys together."""
+        keys = self.evaluation_keys()
+        return len(keys), iter([keys])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import he
+from he.ckks import frame
 from he.ckks.frame import Kind, seal
 
 
@@ -67,3 +69,31 @@ def test_requests_in_parallel_threads_get_their_own_answers(mlp: he.Model, parti
     for i, response in enumerate(responses):
         expected = mlp.predict_clear(rows[i : i + 2])
         assert np.abs(client.decrypt(response) - expected).max() < mlp.predicted_error(rows)
+
+
+def test_keys_come_from_a_file_too(mlp: he.Model, parties: Any, rows: Any, tmp_path: Path) -> None:
+    client, _ = parties
+    path = tmp_path / "keys"
+    client.write_evaluation_keys(path)
+    server = he.Server(mlp, path)
+    assert client.decrypt(server.predict(client.encrypt(rows))).shape == (70, 3)
+    with path.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ValueError, match="bytes follow the evaluation keys, expected none"):
+        he.Server(mlp, path)
+    with pytest.raises(TypeError, match="keys are str, expected bytes, a path or a function"):
+        he.Server(mlp, "keys")  # type: ignore[arg-type]
+
+
+def test_keys_too_long_for_the_plan_are_refused_unread(mlp: he.Model, parties: Any) -> None:
+    engine = parties[1]._engine.name
+    head = frame.HEADER.pack(
+        frame.MAGIC, frame.VERSION, Kind.EVALUATION_KEYS, engine.encode(), mlp.plan.id, 1 << 60
+    )
+
+    def read(count: int) -> bytes:
+        assert count == len(head)
+        return head
+
+    with pytest.raises(ValueError, match=f"a body of {1 << 60} bytes is announced, expected at most"):
+        he.Server(mlp, read)
