@@ -12,13 +12,13 @@ from he.ckks.params import CkksSpec
 from he.ckks.smallest import smallest_spec
 from he.compiled import Model
 from he.model import sklearn, torch
+from he.model.blocks import of_graph
 from he.model.chain import chain, graph_of
 from he.model.graph import Graph
 from he.model.layers import Dense
 from he.model.nonlinear import Square
 from he.plan import Plan, Shape, width
 from he.throughput import choose
-from he.throughput.blocks import of_graph
 from he.throughput.plan import ThroughputPlan, shapes_of
 
 

@@ -15,12 +15,12 @@ from he.ckks import frame
 from he.engines.clear import ClearEvaluator
 from he.engines.engine import Evaluator
 from he.model import packing
+from he.model.blocks import Block
 from he.model.layers import Dense
 from he.model.nonlinear import Square
 from he.plan import LARGEST_PLAN_BYTES, Plan
 from he.throughput import choose
 from he.throughput import run as batches
-from he.throughput.blocks import Block
 from he.throughput.plan import ThroughputPlan, shapes_of
 
 AnyPlan: TypeAlias = Plan | ThroughputPlan

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from he.ckks import frame
 from he.layouts import AnyPlan, Weights, expect_fit, plan_from_bytes
+from he.model.blocks import Block
 from he.model.graph import Graph, Node
 from he.model.layers import Add, Concat, Conv, Dense, Reindex, Scale
 from he.model.nonlinear import Activation, Polynomial, Square
-from he.throughput.blocks import Block
 
 LARGEST_MODEL_BYTES = 1 << 34
 LARGEST_TEXT_BYTES = 1 << 24

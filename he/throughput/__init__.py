@@ -2,6 +2,6 @@
 
 Dowlin, Gilad-Bachrach, Laine, Lauter, Naehrig and Wernsing, CryptoNets, ICML 2016. Linear layers are sums of
 numbers times ciphertexts and need no rotations, so that a client sends one evaluation key. Reading order:
-`blocks` (a network as matrices and activations), `plan` (levels, scales, sizes; no weights), `choose` (the
+`plan` (levels, scales, sizes; no weights), `choose` (the
 smallest parameters for a precision), `run` (a plan on any engine).
 """

@@ -10,8 +10,8 @@ from he.ckks.params import SCALE_BITS_RANGE, CkksSpec
 from he.ckks.primes import MAX_BITS
 from he.ckks.smallest import smallest_spec
 from he.engines.clear import ClearEvaluator
+from he.model.blocks import Block, clear
 from he.throughput import run
-from he.throughput.blocks import Block
 from he.throughput.plan import ThroughputPlan, depth, shapes_of
 
 PRECISION_BITS = 12
@@ -61,14 +61,6 @@ def choose(
         else:
             best, high = plan, bits
     return best
-
-
-def clear(blocks: Sequence[Block], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The network itself on samples (count, features), in float64: scores (count, outputs)."""
-    values = [rows]
-    for block in blocks:
-        values.append(block(np.concatenate([values[s + 1] for s in block.sources], axis=1)))
-    return values[-1]
 
 
 def predicted(

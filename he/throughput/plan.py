@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from he.ckks import frame, wire
 from he.ckks.params import CkksParams, CkksSpec
+from he.model.blocks import Block
 from he.model.graph import INPUT
-from he.throughput.blocks import Block
 
 LARGEST_PLAN_BYTES = 1 << 20
 LARGEST_FEATURES = 1 << 20

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from he.engines.engine import Evaluator
 from he.kernels import IntegerMatrix, alike_rows
+from he.model.blocks import Block
 from he.model.graph import INPUT
 from he.progress import progress
-from he.throughput.blocks import Block
 from he.throughput.plan import Step, ThroughputPlan
 
 Cipher = TypeVar("Cipher")

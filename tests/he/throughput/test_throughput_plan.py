@@ -6,8 +6,8 @@ import pytest
 import he
 from he import layouts
 from he.ckks import frame
+from he.model.blocks import of_graph
 from he.model.graph import INPUT, Graph
-from he.throughput.blocks import of_graph
 from he.throughput.plan import BlockShape, ThroughputPlan, depth, shapes_of
 
 CHAIN = (BlockShape("a", (INPUT,), 4, 8, 2), BlockShape("b", (0,), 3, 12, 1))

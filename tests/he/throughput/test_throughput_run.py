@@ -6,9 +6,9 @@ import pytest
 
 import he
 from he.engines.clear import ClearEvaluator
+from he.model.blocks import of_graph
 from he.model.graph import Graph
 from he.throughput import run
-from he.throughput.blocks import of_graph
 from he.throughput.choose import predicted
 from he.throughput.plan import ThroughputPlan, shapes_of
 

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
+from he.model.blocks import clear, of_graph
 from he.model.graph import INPUT, Graph, Node
 from he.model.layers import Concat, Dense, Reindex
 from he.model.nonlinear import Activation, Square
-from he.throughput.blocks import of_graph
-from he.throughput.choose import clear
 
 RNG = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from he.model.convolution import Floats
+from he.model.convolution import Floats, Shape
 from he.model.graph import INPUT, Graph
 from he.model.matrices import Sparse, matrices
 from he.model.nonlinear import Activation, Polynomial, Power, Square
@@ -18,7 +18,7 @@ class Block:
     """sources: the values it takes, INPUT or the place of an earlier block, their features one after another.
 
     matrix: SciPy's csr_array (outputs, features of all sources); bias (outputs,). activation: entry by entry,
-    None for none. name: as in the user's model.
+    None for none. name: as in the user's model. shape: of one sample's outputs, as the layout wants to know.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Block:
     matrix: Sparse
     bias: Floats
     activation: Power | None
+    shape: Shape
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The block in the clear: the features of its sources (batch, features) -> (batch, outputs)."""
@@ -51,14 +52,22 @@ def of_graph(graph: Graph) -> tuple[Block, ...]:
                 "on samples"
             )
         if isinstance(node.layer, Square | Polynomial):
-            blocks.append(_block(node.name, given[0], node.layer))
+            blocks.append(_block(node.name, given[0], node.layer, graph.shapes[place]))
             values.append(_Affine.identity(len(blocks) - 1, len(given[0].bias)))
             continue
         shapes = [graph.input_shape if s == INPUT else graph.shapes[s] for s in node.inputs]
         values.append(_combined(matrices(node.layer, *shapes), given, node.name))
         if place == len(graph.nodes) - 1:
-            blocks.append(_block(node.name, values[-1], None))
+            blocks.append(_block(node.name, values[-1], None, graph.shapes[place]))
     return without_constants(blocks)
+
+
+def clear(blocks: Sequence[Block], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The network itself on samples (count, features), in float64: scores (count, outputs)."""
+    values = [rows]
+    for block in blocks:
+        values.append(block(np.concatenate([values[s + 1] for s in block.sources], axis=1)))
+    return values[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +100,14 @@ def _combined(layer: tuple[list[Sparse], Floats], given: Sequence[_Affine], name
     return _Affine(parts, bias, (*(n for x in given for n in x.names), name))
 
 
-def _block(name: str, x: _Affine, activation: Power | None) -> Block:
+def _block(name: str, x: _Affine, activation: Power | None, shape: Shape) -> Block:
     """Its name: of the first layer and the last one in it."""
     from scipy import sparse
 
     names = [*x.names, name] if activation is not None else list(x.names)
     label = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
     matrix = sparse.csr_array(sparse.hstack(list(x.parts.values())))
-    return Block(label, tuple(x.parts), matrix, x.bias, activation)
+    return Block(label, tuple(x.parts), matrix, x.bias, activation, shape)
 
 
 def without_constants(blocks: Sequence[Block]) -> tuple[Block, ...]:
@@ -116,7 +125,8 @@ def without_constants(blocks: Sequence[Block]) -> tuple[Block, ...]:
             )
         value = block.bias if block.activation is None else block.activation(block.bias)
         constants[place] = np.where(dead, value, np.nan)
-        kept[place] = replace(block, matrix=block.matrix[~dead], bias=block.bias[~dead])
+        shape = block.shape if not dead.any() else (int((~dead).sum()),)
+        kept[place] = replace(block, matrix=block.matrix[~dead], bias=block.bias[~dead], shape=shape)
     return tuple(kept)
 
 
