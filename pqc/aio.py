@@ -18,7 +18,7 @@ from typing import Self
 
 from pqc import dial
 from pqc.channel import MAX_MESSAGE_BYTES, Channel
-from pqc.checks import Buffer
+from pqc.checks import Buffer, flat, flat_writable
 from pqc.errors import ChannelCut, ChannelError, Ending
 from pqc.framing import LENGTH, frame
 from pqc.identity import Identity
@@ -82,7 +82,7 @@ class AsyncChannel:
 
     async def send(self, data: Buffer, timeout_s: float | None = None) -> None:
         """Send one message; raises like `Channel.send`. Stopped midway, it was the last."""
-        view = memoryview(data).cast("B")
+        view = flat(data)
         if len(view) > self._peer_takes_bytes:
             raise ValueError(
                 f"message: {self.peer} takes at most {self._peer_takes_bytes} bytes, got {len(view)}"
@@ -115,7 +115,7 @@ class AsyncChannel:
 
     async def receive_into(self, buffer: bytearray | memoryview, timeout_s: float | None = None) -> int:
         """Put the next message into `buffer` and return its length; raises like `Channel.receive_into`."""
-        target = memoryview(buffer).cast("B")
+        target = flat_writable(buffer)
         async with asyncio.timeout(timeout_s), self._receiving:
             self._ending.check_receiving()
             try:

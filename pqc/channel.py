@@ -14,7 +14,7 @@ import threading
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from pqc.checks import Buffer
+from pqc.checks import Buffer, flat, flat_writable
 from pqc.errors import ChannelCut, ChannelError, Ending
 from pqc.framing import LENGTH, Inbox, frame
 from pqc.opening import Opening
@@ -66,7 +66,7 @@ class Channel:
         TimeoutError when the peer does not take it in time; a send that stopped midway was the last one.
         """
         if type(data) is not bytes:
-            data = memoryview(data).cast("B")
+            data = flat(data)
         size = len(data)
         if size > self._peer_takes_bytes:
             raise ValueError(f"message: {self.peer} takes at most {self._peer_takes_bytes} bytes, got {size}")
@@ -112,9 +112,10 @@ class Channel:
     def receive_into(self, buffer: bytearray | memoryview, timeout_s: float | None = None) -> int:
         """Put the next message into `buffer` (writable, contiguous) and return its length.
 
-        Raises ValueError, and keeps the message, where the buffer is too short; otherwise like `receive`.
+        Raises TypeError for a read-only buffer and ValueError for one that is too short, and keeps the
+        message; otherwise like `receive`.
         """
-        target = memoryview(buffer).cast("B")
+        target = flat_writable(buffer)
         deadline = NEVER if timeout_s is None else Deadline(timeout_s)
         self._acquire(self._receiving, deadline)
         try:

@@ -16,6 +16,20 @@ def as_bytes(data: object, what: str) -> bytes:
     raise TypeError(f"{what}: expected bytes, got {type(data).__name__}")
 
 
+def flat(data: Buffer) -> memoryview:
+    """Return a contiguous buffer of any shape as its bytes, not copied. Raises TypeError."""
+    view = memoryview(data)
+    return view.cast("B") if view.nbytes else memoryview(b"")  # an empty table cannot be cast
+
+
+def flat_writable(buffer: bytearray | memoryview) -> memoryview:
+    """Return a writable contiguous buffer as its bytes. Raises TypeError for one that is read-only."""
+    view = memoryview(buffer)
+    if view.readonly:
+        raise TypeError(f"buffer: expected a writable one, got a read-only {type(buffer).__name__}")
+    return flat(view)
+
+
 def exact_bytes(data: object, size: int, what: str) -> bytes:
     """Return `data` as bytes of exactly `size`. Raises TypeError or ValueError."""
     raw = as_bytes(data, what)

@@ -29,7 +29,9 @@ def connect(
     """Open a channel to the pinned peer of this name.
 
     Where nobody listens yet or the connection is lost, it waits as long as the next number of `retry_s`
-    says and X
+    says and tries again, all within `timeout_s`; by default it tries once. Raises PeerRefused for a name that
+    is not pinned and where one of the two ends will not have the other, TimeoutError, ChannelCut, and OSError
+    where the address cannot be reached. A refusal is not tried again.
     """
     if peer not in trust:
         raise PeerRefused(f"peer: expected one of the pinned {trust.names}, got {peer!r}")
@@ -54,7 +56,10 @@ def _attempt(
     remaining = deadline.remaining_s()
     if remaining == 0:
         raise deadline.timeout(f"connect to {address}")
-    wire = Wire(socket.create_connection(address, remaining))
+    try:
+        wire = Wire(socket.create_connection(address, remaining))
+    except TimeoutError:
+        raise deadline.timeout(f"connect to {address}") from None
     try:
         opening = Opening(session, max_message_bytes)
         _open(wire, opening, deadline)

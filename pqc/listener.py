@@ -88,6 +88,8 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening and drop every connection that is not a channel yet; channels live on."""
+        if self._closed:
+            return
         self._closed = True
         self._waker.send(b"\0")
         with self._accepting:
@@ -103,8 +105,7 @@ class Listener:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._closed:
-            self.close()
+        self.close()
 
     def _round(self, deadline: Deadline) -> Channel | None:
         """Serve whoever has said something; then drop whoever has said too little for too long."""

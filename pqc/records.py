@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pqc.checks import Buffer, Secret, as_bytes
+from pqc.checks import Buffer, Secret, as_bytes, flat
 from pqc.errors import ChannelClosed, ChannelCut, ChannelError
 from pqc.schedule import IV_BYTES, KEY_BYTES, expand
 
@@ -63,7 +63,7 @@ class Sealer(_Stream):
     def seal(self, message: Buffer) -> Iterator[bytes]:
         """Seal a message into records of at most 1 MiB; send them in this order, all of them."""
         self._check()
-        view = memoryview(message).cast("B")
+        view = flat(message)
         for start in range(0, max(1, len(view)), PIECE_BYTES):
             piece = view[start : start + PIECE_BYTES]
             yield self._record((MORE if start + PIECE_BYTES < len(view) else LAST) + piece)

@@ -57,6 +57,25 @@ def test_a_short_buffer_is_refused_and_the_message_kept(pair: Pair) -> None:
     assert server.receive(timeout_s=5) == b"twelve bytes"
 
 
+def test_a_buffer_that_cannot_be_written_is_refused_and_the_message_kept(pair: Pair) -> None:
+    client, server = pair()
+    client.send(bytes(100_000))
+    with pytest.raises(TypeError, match="expected a writable one, got a read-only bytes"):
+        server.receive_into(bytes(100_000), timeout_s=5)  # type: ignore[arg-type]
+    assert server.receive(timeout_s=5) == bytes(100_000)
+
+
+def test_an_empty_table_is_an_empty_message(pair: Pair) -> None:
+    import numpy as np
+
+    client, server = pair()
+    table = np.zeros((0, 30))
+    client.send(table.data)
+    assert server.receive_into(table.data, timeout_s=5) == 0
+    client.send(b"next")
+    assert server.receive(timeout_s=5) == b"next"
+
+
 def test_numbers_travel_without_copies(pair: Pair) -> None:
     import numpy as np
 

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -53,6 +54,38 @@ def test_retries_end_with_the_timeout(alice: pqc.Identity, trust: pqc.TrustStore
 def test_a_silent_server_runs_out_of_time(alice: pqc.Identity, trust: pqc.TrustStore) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(TimeoutError, match="handshake"):
         pqc.connect(server.getsockname(), alice, trust, peer="bob", timeout_s=0.3)
+
+
+def test_an_address_that_never_answers_is_named(alice: pqc.Identity, trust: pqc.TrustStore) -> None:
+    """Connections that nobody accepts fill a queue of length 0; the system leaves the next one waiting."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as stack:
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        with pytest.raises(TimeoutError, match=r"connect to \('127.0.0.1', \d+\): nothing within 0.3 s"):
+            pqc.connect(server.getsockname(), alice, trust, peer="bob", timeout_s=0.3)
+
+
+def test_a_refusal_is_not_tried_again(
+    alice: pqc.Identity, mallory: pqc.Identity, trust: pqc.TrustStore
+) -> None:
+    """The waits after a lost connection are for peers that start late, not for another identity."""
+    waits = iter([0.0, 0.0])
+    everybody = pqc.TrustStore([alice.public, mallory.public])
+    listener = pqc.Listener(mallory, everybody)
+
+    def serve() -> None:
+        with suppress(pqc.ChannelError):  # closing the listener ends it
+            listener.accept()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with pytest.raises(pqc.PeerRefused, match="expected the peer 'bob', got 'mallory'"):
+        pqc.connect(listener.address, alice, trust, peer="bob", retry_s=waits)
+    listener.close()
+    thread.join()
+    assert list(waits) == [0.0, 0.0]
 
 
 def test_a_server_that_hangs_up_is_a_cut(alice: pqc.Identity, trust: pqc.TrustStore) -> None:

@@ -172,6 +172,30 @@ def test_silent_slow_and_noisy_strangers_hold_up_nobody(
         eventually(lambda: len(refused) == 200)
 
 
+def test_a_handshake_byte_by_byte_gets_no_more_time(
+    alice: pqc.Identity, bob: pqc.Identity, trust: pqc.TrustStore
+) -> None:
+    """A slow loris always has something to say: the time is for the whole handshake, not for a byte."""
+    refused: Refusals = []
+    listener = pqc.Listener(
+        bob, trust, handshake_timeout_s=0.3, on_refused=lambda host, error: refused.append((host, error))
+    )
+    client = tls.Session(tls.context(alice), trust, server=False, expected="bob")
+    client.handshake()
+    with serving(listener) as accepted, socket.create_connection(listener.address) as connection:
+        sent = 0
+        for byte in client.outgoing():
+            try:
+                sent += connection.send(bytes([byte]))
+            except ConnectionError:
+                break
+            time.sleep(0.02)
+        eventually(lambda: bool(refused))
+    assert sent < 1000
+    assert not accepted
+    assert "handshake: nothing within 0.3 s" in str(refused[0][1])
+
+
 def test_one_host_cannot_take_all_places(bob: pqc.Identity, trust: pqc.TrustStore) -> None:
     refused: Refusals = []
     listener = pqc.Listener(
@@ -218,6 +242,7 @@ def test_accept_times_out_and_a_closed_listener_says_so(bob: pqc.Identity, trust
     listener = pqc.Listener(bob, trust)
     with pytest.raises(TimeoutError, match=r"accept: nothing within 0.05 s"):
         listener.accept(timeout_s=0.05)
-    listener.close()
+    for _ in range(2):  # as with files, closing again does nothing
+        listener.close()
     with pytest.raises(pqc.ChannelError, match="listener was closed"):
         listener.accept(timeout_s=1)
