@@ -6,7 +6,9 @@ Both kinds of server run in a process of their own and answer until the client c
 
 import multiprocessing
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +23,8 @@ from pqc.channel import Channel
 
 PASSPHRASE = "benchmark"
 LENGTH_BYTES = 8
-ECHO_BYTES = 1024  # longer messages are answered by their length only
+ECHO_BYTES = 1024  # longer messages are answered by a receipt only
+RECEIPT = struct.Struct(">QQ")  # how many bytes came, and the server's processor time so far in nanoseconds
 MAX_BYTES = 1 << 26
 PARTIAL_WRITE = 0x01
 
@@ -101,6 +104,12 @@ class BareChannel:
         self._connection.close()
 
 
+def _answer(message: memoryview) -> memoryview | bytes:
+    if len(message) <= ECHO_BYTES:
+        return message
+    return RECEIPT.pack(len(message), time.process_time_ns())
+
+
 def _serve_channel(path: Path, client: bytes, pipe: Any) -> None:
     me = pqc.Identity.load(path, passphrase=PASSPHRASE)
     trust = pqc.TrustStore([pqc.PublicIdentity.from_bytes(client)])
@@ -111,7 +120,7 @@ def _serve_channel(path: Path, client: bytes, pipe: Any) -> None:
             try:
                 while True:
                     size = channel.receive_into(buffer)
-                    channel.send(buffer[:size] if size <= ECHO_BYTES else size.to_bytes(LENGTH_BYTES, "big"))
+                    channel.send(_answer(buffer[:size]))
             except pqc.ChannelClosed:
                 return
 
@@ -124,9 +133,7 @@ def _serve_bare(path: Path, client: bytes, pipe: Any) -> None:
         channel = BareChannel(bare_handshake(listening.accept()[0], context, server=True))
     try:
         while True:
-            message = channel.receive()
-            size = len(message)
-            channel.send(message if size <= ECHO_BYTES else size.to_bytes(LENGTH_BYTES, "big"))
+            channel.send(_answer(channel.receive()))
     except (SSL.ZeroReturnError, SSL.SysCallError):
         return
 
