@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from he import layouts, messages
-from he.ckks.frame import Kind
+from he.ckks.frame import OVERHEAD_BYTES, Kind
 from he.ckks.streaming import sealed
 from he.compiled import samples
 from he.engines.choose import choose
@@ -29,17 +29,18 @@ class Client:
 
     def evaluation_keys(self) -> bytes:
         """What a server needs to compute: public keys for products and for the plan's rotations."""
-        return b"".join(self.key_stream())
+        return b"".join(self.key_stream()[1])
 
-    def key_stream(self) -> Iterator[bytes]:
-        """The same piece by piece, each key made when its turn comes: for files and channels."""
+    def key_stream(self) -> tuple[int, Iterator[bytes]]:
+        """(bytes in all, pieces) of the same, each key made when its turn comes: for files and channels."""
         length, pieces = self._owner.key_stream()
-        return sealed(Kind.EVALUATION_KEYS, self._engine.name, self._plan.id, length, pieces)
+        name, plan = self._engine.name, self._plan
+        return OVERHEAD_BYTES + length, sealed(Kind.EVALUATION_KEYS, name, plan.id, length, pieces)
 
     def write_evaluation_keys(self, path: str | Path) -> None:
         """Write them into a file, never all in memory at once."""
         with Path(path).open("wb") as file:
-            for piece in self.key_stream():
+            for piece in self.key_stream()[1]:
                 file.write(piece)
 
     def encrypt(self, x: ArrayLike) -> bytes:

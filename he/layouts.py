@@ -5,13 +5,14 @@
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from he import run
-from he.ckks import frame
+from he.ckks import frame, wire
 from he.engines.clear import ClearEvaluator
 from he.engines.engine import Evaluator
 from he.model import packing
@@ -38,6 +39,38 @@ def plan_from_bytes(data: bytes, *, insecure: bool = False) -> AnyPlan:
     return Plan.from_bytes(data, insecure=insecure)
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What travels with the engine native, in bytes: evaluation keys once, then for each batch of `samples`
+    samples a request and a response.
+    """
+
+    samples: int
+    evaluation_keys_bytes: int
+    request_bytes: int
+    response_bytes: int
+
+    def __str__(self) -> str:
+        mb = (self.evaluation_keys_bytes / 1e6, self.request_bytes / 1e6, self.response_bytes / 1e6)
+        return "evaluation keys {:.2f} MB, {} samples: input {:.2f} MB, scores {:.2f} MB".format(
+            mb[0], self.samples, *mb[1:]
+        )
+
+
+def sizes(plan: AnyPlan) -> Sizes:
+    """Known from the plan alone, before any key is made."""
+    keys = wire.evaluation_keys_bytes(plan.params, len(plan.rotations)) + frame.OVERHEAD_BYTES
+    fresh = wire.ciphertext_bytes(plan.params, plan.input_level, seeded=True) + 8
+    score = wire.ciphertext_bytes(plan.params, output(plan)[0]) + 8
+    framing = frame.OVERHEAD_BYTES + 8
+    return Sizes(
+        plan.samples,
+        keys,
+        framing + ciphertexts(plan, frame.Kind.REQUEST) * fresh,
+        framing + ciphertexts(plan, frame.Kind.RESPONSE) * score,
+    )
+
+
 def expect_fit(plan: AnyPlan, weights: object) -> None:
     """ValueError unless the weights are those of a network of this plan's shapes."""
     if isinstance(plan, Plan):
@@ -58,11 +91,6 @@ def ciphertexts(plan: AnyPlan, kind: frame.Kind) -> int:
     if isinstance(plan, Plan):
         return 1
     return plan.features if kind == frame.Kind.REQUEST else plan.outputs
-
-
-def input_scale(plan: AnyPlan) -> float:
-    """The scale of a fresh input."""
-    return plan.params.scale
 
 
 def output(plan: AnyPlan) -> tuple[int, float]:

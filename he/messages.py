@@ -27,7 +27,27 @@ def unpack(kind: frame.Kind, plan: AnyPlan, engine: Engine, message: bytes) -> t
     (count,) = _COUNT.unpack_from(body)
     if not 1 <= count <= LARGEST_BATCH:
         raise ValueError(f"{count} samples given, expected 1 to {LARGEST_BATCH}")
-    expected = math.ceil(count / plan.samples) * layouts.ciphertexts(plan, kind)
     return count, frame.unpack_parts(
-        body[_COUNT.size :], expected, engine.largest_ciphertext_bytes(plan.params)
+        body[_COUNT.size :],
+        _ciphertexts(kind, plan, count),
+        engine.largest_ciphertext_bytes(plan.params),
     )
+
+
+def largest_bytes(kind: frame.Kind, plan: AnyPlan, engine: Engine, samples: int) -> int:
+    """A bound on the bytes of a message of so many samples."""
+    each = 8 + engine.largest_ciphertext_bytes(plan.params)
+    return frame.OVERHEAD_BYTES + _COUNT.size + _ciphertexts(kind, plan, samples) * each
+
+
+def samples_in(message: bytes) -> int:
+    """The number of samples that a message says it has, unchecked; ValueError if it is too short for one."""
+    if len(message) < frame.OVERHEAD_BYTES + _COUNT.size:
+        raise ValueError(
+            f"{len(message)} bytes given, expected at least {frame.OVERHEAD_BYTES + _COUNT.size}"
+        )
+    return int(_COUNT.unpack_from(message, frame.HEADER.size)[0])
+
+
+def _ciphertexts(kind: frame.Kind, plan: AnyPlan, samples: int) -> int:
+    return math.ceil(samples / plan.samples) * layouts.ciphertexts(plan, kind)

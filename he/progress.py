@@ -10,11 +10,11 @@ DELAY_S = 2.0
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[], object]]:
-    """Gives a function to call after each of `total` steps. Without tqdm there is no bar."""
+def progress(label: str, total: int) -> Iterator[Callable[..., object]]:
+    """Gives a function to call after one of `total` steps, or with a number of them. No bar without tqdm."""
     tqdm = _tqdm() if _watched() else None
     if tqdm is None:
-        yield lambda: None
+        yield lambda steps=1: None
         return
     with tqdm(desc=label, total=total, delay=DELAY_S, leave=False) as bar:
         yield bar.update
