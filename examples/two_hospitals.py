@@ -17,10 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from rich.console import Console
 from rich.table import Table
-from sklearn.datasets import load_breast_cancer
 
 import he
 import mpc
@@ -39,12 +37,13 @@ SAW = {
     "clinic": "its patients and their scores; the shape of the model, not its weights",
     "server": "the model, evaluation keys and ciphertexts; no patient, no score",
 }
-TRAINING = mpc.LogisticRegression(steps=40, learning_rate=0.5, l2=0.01)
 POINT = 0.01
 
 
 def patients() -> tuple[Array, Array, Array, Array]:
     """Real patients in a fixed order: training table and labels, test table and labels (1: malignant)."""
+    from sklearn.datasets import load_breast_cancer  # takes a second, and not every organisation has patients
+
     data = load_breast_cancer()
     order = np.random.default_rng(2026).permutation(len(data.target))
     x, y = data.data[order], 1.0 - data.target[order].reshape(-1, 1)
@@ -60,6 +59,11 @@ class Trained:
     cost: mpc.Cost
 
 
+def training() -> mpc.LogisticRegression:
+    """The same at both hospitals, and in the clear."""
+    return mpc.LogisticRegression(steps=40, learning_rate=0.5, l2=0.01)
+
+
 def hospital(party: mpc.Party) -> Trained:
     """One hospital's program; both run it, each with its own table."""
     table, labels, _, _ = patients()
@@ -68,15 +72,17 @@ def hospital(party: mpc.Party) -> Trained:
     scaling = mpc.Scaling.of(own)
     x = mpc.join_columns(party, scaling.apply(own), dict.fromkeys(COLUMNS, 15), rows)
     y = party.secret(labels if party.name == "hospital-b" else None, owner="hospital-b", size=(rows, 1))
-    model = TRAINING.fit(x, y).reveal(party, to=party.names)
+    model = training().fit(x, y).reveal(party, to=party.names)
     assert model is not None
     return Trained(model, scaling, party.cost())
 
 
 def train_in_the_clear(table: Array, labels: Array) -> LinearModel:
     """The same steps on the pooled data, as nobody is allowed to do it."""
+    import torch  # only the hospitals need it otherwise, and they load it by themselves
+
     x = torch.from_numpy(mpc.Scaling.of(table).apply(table))
-    return TRAINING.fit(x, torch.from_numpy(labels)).in_the_clear()
+    return training().fit(x, torch.from_numpy(labels)).in_the_clear()
 
 
 @dataclass(frozen=True)

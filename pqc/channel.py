@@ -71,7 +71,8 @@ class Channel:
         if size > self._peer_takes_bytes:
             raise ValueError(f"message: {self.peer} takes at most {self._peer_takes_bytes} bytes, got {size}")
         deadline = NEVER if timeout_s is None else Deadline(timeout_s)
-        self._acquire(self._sending, deadline)
+        if not self._sending.acquire(blocking=False):
+            self._wait_for(self._sending, deadline)
         try:
             self._ending.check_sending()
             for pieces in frame(data):
@@ -93,7 +94,8 @@ class Channel:
         `max_message_bytes`.
         """
         deadline = NEVER if timeout_s is None else Deadline(timeout_s)
-        self._acquire(self._receiving, deadline)
+        if not self._receiving.acquire(blocking=False):
+            self._wait_for(self._receiving, deadline)
         try:
             self._ending.check_receiving()
             while True:
@@ -117,7 +119,8 @@ class Channel:
         """
         target = flat_writable(buffer)
         deadline = NEVER if timeout_s is None else Deadline(timeout_s)
-        self._acquire(self._receiving, deadline)
+        if not self._receiving.acquire(blocking=False):
+            self._wait_for(self._receiving, deadline)
         try:
             self._ending.check_receiving()
             while True:
@@ -161,7 +164,7 @@ class Channel:
 
     def detach(self) -> "Parts":
         """Give the connection away; this object is then of no more use. Raises ChannelError once ended."""
-        self._acquire(self._sending, NEVER)
+        self._wait_for(self._sending, NEVER)
         try:
             self._ending.check_sending()
             self._ending.both(ChannelError(f"the channel with {self.peer} was given away"))
@@ -180,7 +183,7 @@ class Channel:
     def __repr__(self) -> str:
         return f"<Channel to {self.peer!r}, {self.group}>"
 
-    def _acquire(self, direction: threading.Lock, deadline: Deadline) -> None:
+    def _wait_for(self, direction: threading.Lock, deadline: Deadline) -> None:
         remaining = deadline.remaining_s()
         if not direction.acquire(timeout=-1 if remaining is None else remaining):
             raise deadline.timeout(f"waiting for another thread that uses the channel with {self.peer}")

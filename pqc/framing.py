@@ -1,7 +1,7 @@
 """Whole messages over a TLS session, without a socket: a length of 8 bytes, big endian, then the content."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pqc.checks import Buffer
 from pqc.errors import ChannelClosed, ChannelCut, ChannelError
@@ -11,12 +11,15 @@ LENGTH = struct.Struct(">Q")
 PIECE_BYTES = 1 << 16  # encrypted at once: small enough for the allocator to give the same memory again
 
 
-def frame(data: Buffer) -> Iterator[tuple[Buffer, ...]]:
+def frame(data: Buffer) -> Iterable[tuple[Buffer, ...]]:
     """Cut a message into what is encrypted at once; a message that fits goes into one record."""
     size = len(data)
     if size <= RECORD_BYTES - LENGTH.size:
-        yield (LENGTH.pack(size) + data,)
-        return
+        return ((LENGTH.pack(size) + data,),)
+    return _pieces(data, size)
+
+
+def _pieces(data: Buffer, size: int) -> Iterator[tuple[Buffer, ...]]:
     view = memoryview(data)
     yield LENGTH.pack(size), view[:PIECE_BYTES]
     for start in range(PIECE_BYTES, size, PIECE_BYTES):
@@ -44,6 +47,9 @@ class Inbox:
         length = self._next_length()
         if length is None:
             return None
+        if len(self._plain) == length and not self._got:  # it came whole and alone, as small ones do
+            whole, self._plain, self._length = self._plain, b"", None
+            return whole
         while self._got < length:
             piece = self._read(length - self._got)
             if not piece:

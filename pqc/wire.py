@@ -64,7 +64,7 @@ class Wire:
 
     def wait_readable(self, timeout_s: float | None) -> bool:
         """True when `receive` will return at once."""
-        return bool(self._readable.poll(_milliseconds(timeout_s)))
+        return bool(self._readable.poll(None if timeout_s is None else timeout_s * 1000))
 
     def wait_writable(self, timeout_s: float | None) -> bool:
         """True when `send` will take something."""

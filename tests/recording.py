@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 from typing import Any
 
-import mpc.party
 import pqc
 from pqc import Listener
 
@@ -52,4 +52,6 @@ def put_listeners_behind_proxies(proxies: list[RecordingProxy]) -> None:
             proxies.append(RecordingProxy(self.address))
             self.address = proxies[-1].address
 
-    vars(mpc.party)["Listener"] = vars(pqc)["Listener"] = Proxied
+    vars(pqc)["Listener"] = Proxied
+    if "mpc.party" in sys.modules:  # it has taken the name over; loaded later it takes this one
+        vars(sys.modules["mpc.party"])["Listener"] = Proxied
