@@ -19,6 +19,7 @@ needs_data = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_three_hospitals_with_different_columns() -> None:
     secure, clear = beside.run(tables_on_shares.make("breast-3"))
     assert beside.alike(secure, clear)

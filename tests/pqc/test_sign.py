@@ -8,8 +8,15 @@ from pqc import sign
 from pqc.algorithm import Algorithm, Backend
 from pqc.sign import InvalidSignature
 
-CARDS = [pytest.param(card, id=f"{card.name}-{card.backend}") for card in sign.algorithms()]
 # The small variants of SLH-DSA need a second and more for one signature: they sign once, below.
+CARDS = [
+    pytest.param(
+        card,
+        id=f"{card.name}-{card.backend}",
+        marks=[pytest.mark.slow] if card.name.endswith(("192s", "256s")) else [],
+    )
+    for card in sign.algorithms()
+]
 FAST = [card for card in CARDS if not str(card.id).endswith("s-pqcrypto")]
 
 

@@ -81,7 +81,13 @@ def test_acvp_signatures_by_the_second_implementation(vectors: Path, name: str) 
 
 
 @pytest.mark.parametrize(
-    "name", ["SLH-DSA-SHA2-128s", "SLH-DSA-SHA2-192f", "SLH-DSA-SHAKE-192s", "SLH-DSA-SHAKE-256f"]
+    "name",
+    [
+        "SLH-DSA-SHA2-128s",
+        "SLH-DSA-SHA2-192f",
+        pytest.param("SLH-DSA-SHAKE-192s", marks=pytest.mark.slow),
+        "SLH-DSA-SHAKE-256f",
+    ],
 )
 def test_acvp_slh_dsa_keys_sign_for_their_public_halves(vectors: Path, name: str) -> None:
     """pqcrypto takes no seeds, so NIST's private key signs and NIST's public key verifies."""
