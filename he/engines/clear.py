@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from he.ckks import noise
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams
+from he.engines import chebyshev
 from he.kernels import IntegerMatrix
 
 
@@ -58,6 +59,8 @@ class ClearEvaluator:
 
     params: CkksParams
     rng: np.random.Generator | None = None
+    correlated: bool = False
+    """Whether the noises of the ciphertexts that `affine` takes may be the same, not independent."""
 
     def encode(self, values: NDArray[np.float64], level: int, scale: float) -> ClearCipher:
         """Real values (slots,) as a plaintext: rounding noise."""
@@ -122,6 +125,15 @@ class ClearEvaluator:
         deviation = math.sqrt(float((inherited + added).max()))
         return self._rescaled(ClearCipher(total, x.level, scale, deviation), 0.0)
 
+    def polynomial(self, x: ClearCipher, coefficients: Sequence[float]) -> ClearCipher:
+        """sum_k coefficients[k] T_k(x) for slots in [-1, 1], at the scale of x.
+
+        The T_k carry the same noise of x: their deviations add.
+        """
+        leveled = chebyshev.Leveled(x, x.level, x.scale)
+        together = replace(self, correlated=True)
+        return chebyshev.evaluate(together, self.params, leveled, coefficients)
+
     def drop(self, x: ClearCipher, level: int) -> ClearCipher:
         """x at a lower level."""
         return replace(x, level=level)
@@ -136,14 +148,16 @@ class ClearEvaluator:
         """Weighted sums, rescaled, plus numbers; noises of different features are taken as independent."""
         weights = matrix.dense() * (np.array([x.scale for x in xs]) / scale)
         values = weights @ np.stack([x.values for x in xs])
-        deviations = np.sqrt(weights**2 @ np.array([x.deviation**2 for x in xs]))
+        given = np.array([x.deviation for x in xs])
+        deviations = np.abs(weights) @ given if self.correlated else np.sqrt(weights**2 @ given**2)
         sums = zip(values, deviations, bias, strict=True)
         level = xs[0].level
         return [
-            self._shifted(self._rescaled(ClearCipher(v, level, scale, float(d)), 0.0), b) for v, d, b in sums
+            self.add_number(self._rescaled(ClearCipher(v, level, scale, float(d)), 0.0), b)
+            for v, d, b in sums
         ]
 
-    def _shifted(self, x: ClearCipher, value: float) -> ClearCipher:
+    def add_number(self, x: ClearCipher, value: float) -> ClearCipher:
         """x plus a number, which is rounded to the scale of x."""
         return replace(x, values=x.values + round(value * x.scale) / x.scale)
 

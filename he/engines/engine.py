@@ -47,6 +47,15 @@ class Evaluator(Protocol[Cipher, Plain, Linear]):
     def linear(self, x: Cipher, linear: Linear) -> Cipher:
         """The linear map applied to x, rescaled as `multiply` does."""
 
+    def add_number(self, x: Cipher, value: float) -> Cipher:
+        """x + value in every slot."""
+
+    def polynomial(self, x: Cipher, coefficients: Sequence[float]) -> Cipher:
+        """sum_k coefficients[k] T_k(x) for slots in [-1, 1], T_k Chebyshev's polynomials, at the scale of x.
+
+        It takes ceil(log2(degree + 1)) levels.
+        """
+
     def drop(self, x: Cipher, level: int) -> Cipher:
         """x at this level, not above its own: the same scale, rescalings given up."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from he import kernels
-from he.ckks import affine, encoding, encrypt, evaluate, flooding, keyswitch, transform, wire
+from he.ckks import affine, encoding, encrypt, evaluate, flooding, keyswitch, poly, transform, wire
 from he.ckks.cipher import SAME_SCALE, Ciphertext, Plaintext
 from he.ckks.keys import EvaluationKeys, SecretKey, each_key
 from he.ckks.linear import Diagonals
@@ -133,6 +133,14 @@ class NativeEvaluator:
     def linear(self, x: Ciphertext, linear: transform.LinearMap) -> Ciphertext:
         """The linear map applied to x, rescaled."""
         return transform.apply(self._keys, x, linear)
+
+    def add_number(self, x: Ciphertext, value: float) -> Ciphertext:
+        """x + value in every slot."""
+        return evaluate.add_scalar(self._ring, x, value)
+
+    def polynomial(self, x: Ciphertext, coefficients: Sequence[float]) -> Ciphertext:
+        """sum_k coefficients[k] T_k(x) for slots in [-1, 1], at the scale of x."""
+        return poly.evaluate_polynomial(self._keys, x, coefficients, "chebyshev")
 
     def drop(self, x: Ciphertext, level: int) -> Ciphertext:
         """x at a lower level."""

@@ -14,7 +14,7 @@ from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams, log2_rounded
 from he.ckks.security import largest_log_qp
 from he.ckks.streaming import Reader
-from he.engines import memfile, rows
+from he.engines import chebyshev, memfile, rows
 from he.kernels import IntegerMatrix
 
 NAME = "seal"
@@ -226,6 +226,15 @@ class SealEvaluator:
         self._evaluator.rescale_to_next_inplace(product)
         return product
 
+    def add_number(self, x: Any, value: float) -> Any:
+        """x + value in every slot."""
+        return self._new(self._evaluator.add_plain, x, self._number(value, x.parms_id(), x.scale))
+
+    def polynomial(self, x: Any, coefficients: Sequence[float]) -> Any:
+        """sum_k coefficients[k] T_k(x) for slots in [-1, 1], at the scale of x."""
+        leveled = chebyshev.Leveled(x, x.coeff_modulus_size() - 1, x.scale)
+        return chebyshev.evaluate(self, self._context.params, leveled, coefficients)
+
     def drop(self, x: Any, level: int) -> Any:
         """x at a lower level."""
         out = self._api.Ciphertext()
@@ -240,10 +249,7 @@ class SealEvaluator:
         for row, value in zip(matrix.rows(), bias, strict=True):
             total = self._weighted(xs, row, scale)
             self._evaluator.rescale_to_next_inplace(total)
-            self._evaluator.add_plain_inplace(
-                total, self._number(float(value), total.parms_id(), total.scale)
-            )
-            out.append(total)
+            out.append(self.add_number(total, float(value)))
         return out
 
     def _weighted(self, xs: Sequence[Any], row: Sequence[tuple[int, int]], scale: float) -> Any:
