@@ -15,20 +15,27 @@ from he.ckks import frame, wire
 from he.ckks.params import CkksParams, CkksSpec
 from he.model.blocks import Block
 from he.model.graph import INPUT
+from he.model.nonlinear import Power, Square
 
 LARGEST_PLAN_BYTES = 1 << 20
 LARGEST_FEATURES = 1 << 20
 LARGEST_BLOCKS = 1000
+LONGEST_NAME = 200
 LAYOUT = "throughput"
 
 
+ACTIVATIONS = ("none", "square", "polynomial")
+LARGEST_DEGREE = 1 << 12
+
+
 class BlockShape(NamedTuple):
-    """All that a plan knows about a block. terms: weights that are not zero; degree: 1 for no activation."""
+    """All that a plan knows about a block. terms: weights that are not zero; degree: of its activation."""
 
     name: str
     sources: tuple[int, ...]
     outputs: int
     terms: int
+    activation: str
     degree: int
 
 
@@ -162,8 +169,8 @@ class ThroughputPlan:
             f"({self.request_bytes / self.samples / 1e3:.1f} kB a sample), scores "
             f"{mb * self.response_bytes:.1f} MB, memory {mb * self.memory_bytes:.0f} MB"
         )
-        row = "{:<34} {:>6} {:>11} {:>10} {:>7}".format
-        title = row("block", "levels", "log2(scale)", "products", "squares")
+        row = "{:<34} {:>6} {:>11} {:>10}  {}".format
+        title = row("block", "levels", "log2(scale)", "products", "activations")
         return "\n".join([head, title, *(_line(row, step) for step in self.steps)])
 
     def __repr__(self) -> str:
@@ -174,9 +181,19 @@ class ThroughputPlan:
 def shapes_of(blocks: Sequence[Block]) -> tuple[BlockShape, ...]:
     """The shapes of blocks."""
     return tuple(
-        BlockShape(b.name, b.sources, b.matrix.shape[0], int(b.matrix.nnz), 1 if b.activation is None else 2)
+        BlockShape(
+            b.name[:LONGEST_NAME], b.sources, b.matrix.shape[0], int(b.matrix.nnz), *_kind(b.activation)
+        )
         for b in blocks
     )
+
+
+def _kind(activation: Power | None) -> tuple[str, int]:
+    if activation is None:
+        return "none", 1
+    if isinstance(activation, Square):
+        return "square", 2
+    return "polynomial", activation.degree
 
 
 def depth(shapes: Sequence[BlockShape]) -> int:
@@ -194,21 +211,27 @@ def _consumed(shapes: Sequence[BlockShape]) -> list[int]:
 
 
 def _activation_levels(shape: BlockShape) -> int:
-    return (shape.degree - 1).bit_length()
+    """A square takes one, a polynomial in the Chebyshev basis ceil(log2(degree + 1))."""
+    if shape.activation == "polynomial":
+        return shape.degree.bit_length()
+    return 1 if shape.activation == "square" else 0
 
 
 def _steps(params: CkksParams, shapes: tuple[BlockShape, ...], top: int) -> list[Step]:
-    """Every value comes out at the scale of the input: squares get the root of what the rescaling takes."""
+    """Every value comes out at the scale of the input: squares get the root of what the rescaling takes.
+
+    Polynomials take their argument at that scale too, and the sums are mapped to [-1, 1] for them.
+    """
     steps = []
     for shape, used in zip(shapes, _consumed(shapes), strict=True):
         out_level = top - used
         level = out_level + 1 + _activation_levels(shape)
         scale = params.scale
-        if shape.degree == 2:
+        if shape.activation == "square":
             scale = math.sqrt(params.scale * params.moduli[level - 1])
         product_scale = scale * params.moduli[level]
         scale = product_scale / params.moduli[level]  # as the engines will track it
-        out_scale = scale if shape.degree == 1 else scale * scale / params.moduli[level - 1]
+        out_scale = scale * scale / params.moduli[level - 1] if shape.activation == "square" else scale
         steps.append(
             Step(
                 shape=shape,
@@ -234,10 +257,11 @@ def _held(plan: ThroughputPlan, place: int) -> int:
 
 def _line(row: Callable[..., str], step: Step) -> str:
     shape = step.shape
-    squares = shape.outputs if shape.degree > 1 else 0
+    kind = f"{shape.activation} {shape.degree}" if shape.activation == "polynomial" else shape.activation
+    activation = "" if shape.activation == "none" else f"{shape.outputs} x {kind}"
     levels = f"{step.level}-{step.out_level}"
     log_scale = f"{math.log2(step.sum_scale):.2f}"
-    return row(shape.name[:34], levels, log_scale, shape.terms, squares).rstrip()
+    return row(shape.name[:34], levels, log_scale, shape.terms, activation).rstrip()
 
 
 def _check_shapes(features: int, shapes: tuple[BlockShape, ...]) -> None:
@@ -245,9 +269,9 @@ def _check_shapes(features: int, shapes: tuple[BlockShape, ...]) -> None:
     if not 1 <= len(shapes) <= LARGEST_BLOCKS:
         raise ValueError(f"{len(shapes)} blocks given, expected 1 to {LARGEST_BLOCKS}")
     for place, shape in enumerate(shapes):
-        if type(shape.name) is not str or len(shape.name) > 200:
+        if type(shape.name) is not str or len(shape.name) > LONGEST_NAME:
             raise ValueError(
-                f"the name of block {place} is {shape.name!r:.200}, expected at most 200 letters"
+                f"the name of block {place} is {shape.name!r:.200}, expected at most {LONGEST_NAME} letters"
             )
         if not shape.sources or not all(type(s) is int and INPUT <= s < place for s in shape.sources):
             raise ValueError(
@@ -256,8 +280,11 @@ def _check_shapes(features: int, shapes: tuple[BlockShape, ...]) -> None:
         widths = sum(features if s == INPUT else shapes[s].outputs for s in shape.sources)
         _expect(f"outputs of block {place}", shape.outputs, LARGEST_FEATURES)
         _expect(f"terms of block {place}", shape.terms, shape.outputs * widths)
-        if type(shape.degree) is not int or shape.degree not in (1, 2):
-            raise ValueError(f"degree of block {place} is {shape.degree!r}, expected 1 or 2")
+        if shape.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation of block {place} is {shape.activation!r:.50}, expected {ACTIVATIONS}"
+            )
+        _expect(f"degree of block {place}", shape.degree, LARGEST_DEGREE)
 
 
 def _expect(name: str, value: object, most: int) -> None:
@@ -267,7 +294,7 @@ def _expect(name: str, value: object, most: int) -> None:
 
 def _parsed(blocks: object) -> list[BlockShape]:
     if not isinstance(blocks, list) or not all(
-        isinstance(b, list) and len(b) == 5 and isinstance(b[1], list) for b in blocks
+        isinstance(b, list) and len(b) == 6 and isinstance(b[1], list) for b in blocks
     ):
         raise ValueError(
             f"the plan's blocks are {blocks!r:.200}, expected [name, sources, outputs, ...] each"

@@ -11,6 +11,7 @@ from he.engines.engine import Evaluator
 from he.kernels import IntegerMatrix, alike_rows
 from he.model.blocks import Block
 from he.model.graph import INPUT
+from he.model.nonlinear import Polynomial
 from he.progress import progress
 from he.throughput.plan import Step, ThroughputPlan
 
@@ -25,7 +26,8 @@ LARGEST_WEIGHT = 1 << 53  # an integer up to here is a float64, and what every e
 class Part:
     """Some of a block's rows: outputs `rows` are matrix times the features `columns` of its sources.
 
-    last: those of the columns that no later part of the block takes.
+    last: those of the columns that no later part of the block takes. coefficients: of the polynomial of these
+    sums, mapped to [-1, 1], in the Chebyshev basis; () for none.
     """
 
     rows: NDArray[np.int64]
@@ -33,6 +35,7 @@ class Part:
     last: frozenset[int]
     matrix: IntegerMatrix
     bias: NDArray[np.float64]
+    coefficients: tuple[float, ...]
 
 
 Encoded = list[list[Part]]
@@ -100,7 +103,19 @@ def _take(
 def _outputs(step: Step, part: Part, engine: Evaluator[Cipher, Any, Any], xs: list[Cipher]) -> list[Cipher]:
     sums = engine.affine(xs, part.matrix, part.bias, step.product_scale)
     xs.clear()
-    return [engine.multiply(y, y) for y in sums] if step.shape.degree == 2 else sums
+    if step.shape.activation == "square":
+        return [engine.multiply(y, y) for y in sums]
+    if step.shape.activation == "polynomial":
+        return [engine.polynomial(y, part.coefficients) for y in sums]
+    return sums
+
+
+def _mapped(block: Block) -> tuple[float, float, tuple[float, ...]]:
+    """(factor, offset, coefficients): factor x + offset takes the polynomial's interval to [-1, 1]."""
+    if not isinstance(block.activation, Polynomial):
+        return 1.0, 0.0, ()
+    a, b = block.activation.interval
+    return 2 / (b - a), -(a + b) / (b - a), tuple(block.activation.coefficients.tolist())
 
 
 def _parts(plan: ThroughputPlan, step: Step, block: Block) -> Iterator[Part]:
@@ -108,7 +123,8 @@ def _parts(plan: ThroughputPlan, step: Step, block: Block) -> Iterator[Part]:
     scales = np.concatenate([np.full(*_width_and_scale(plan, s)) for s in block.sources])
     pointers = block.matrix.indptr.astype(np.int64)
     indices = block.matrix.indices.astype(np.int64)
-    entries = np.rint(block.matrix.data * (step.product_scale / scales[indices]))
+    factor, offset, coefficients = _mapped(block)
+    entries = np.rint(block.matrix.data * factor * (step.product_scale / scales[indices]))
     _check(block, entries)
     whole = entries.astype(np.int64)
     most = max(1, PART_BYTES // (16 * plan.params.n * (step.level + 1)))
@@ -124,7 +140,7 @@ def _parts(plan: ThroughputPlan, step: Step, block: Block) -> Iterator[Part]:
         columns, places = np.unique(indices[own], return_inverse=True)
         matrix = IntegerMatrix(starts, places, whole[own], len(columns))
         last = frozenset(columns[final[columns] == place].tolist())
-        yield Part(rows, columns, last, matrix, block.bias[rows])
+        yield Part(rows, columns, last, matrix, factor * block.bias[rows] + offset, coefficients)
 
 
 def _width_and_scale(plan: ThroughputPlan, source: int) -> tuple[int, float]:

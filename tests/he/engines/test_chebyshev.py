@@ -7,7 +7,6 @@ import pytest
 from numpy.polynomial import chebyshev as exact
 
 from he.ckks.params import CkksParams, CkksSpec
-from he.engines import chebyshev
 from he.engines.clear import ClearEvaluator
 from he.engines.native import NativeEngine
 from he.engines.seal import SealEngine
@@ -71,5 +70,3 @@ def test_what_cannot_be_evaluated_is_refused(coefficients: Any, level: int, word
     x = clear.encrypt(VALUES, level, SCALE)
     with pytest.raises(ValueError, match=words):
         clear.polynomial(x, coefficients)
-    with pytest.raises(ValueError, match=words):
-        chebyshev.evaluate(clear, PARAMS, chebyshev.Leveled(x, level, SCALE), coefficients)

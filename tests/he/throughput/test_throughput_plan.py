@@ -10,7 +10,7 @@ from he.model.blocks import of_graph
 from he.model.graph import INPUT, Graph
 from he.throughput.plan import BlockShape, ThroughputPlan, depth, shapes_of
 
-CHAIN = (BlockShape("a", (INPUT,), 4, 8, 2), BlockShape("b", (0,), 3, 12, 1))
+CHAIN = (BlockShape("a", (INPUT,), 4, 8, "square", 2), BlockShape("b", (0,), 3, 12, "none", 1))
 
 
 def test_levels_and_scales_are_exact(tiny: he.CkksSpec, residual: Graph) -> None:
@@ -41,14 +41,25 @@ def test_it_travels_as_bytes_and_is_derived_anew(tiny: he.CkksSpec) -> None:
         ({"features": True}, "features: True given"),
         ({"blocks": []}, "0 blocks given"),
         ({"blocks": 3}, "blocks are 3"),
-        ({"blocks": [["a", [-1], 1, 1]]}, "expected \\[name, sources"),
-        ({"blocks": [[7, [-1], 1, 1, 1]]}, "the name of block 0 is 7"),
-        ({"blocks": [["a", [], 1, 1, 1]]}, "block 0 takes \\(\\), expected earlier blocks"),
-        ({"blocks": [["a", [0], 1, 1, 1]]}, "block 0 takes \\(0,\\)"),
-        ({"blocks": [["a", [-1], 1 << 40, 1, 1]]}, "outputs of block 0: 1099511627776 given"),
-        ({"blocks": [["a", [-1], 2, 5, 1]]}, "terms of block 0: 5 given, expected 1 to 4"),
-        ({"blocks": [["a", [-1], 1, 1, 3]]}, "degree of block 0 is 3, expected 1 or 2"),
-        ({"blocks": [["a", [-1], 2, 2, 2], ["b", [0], 2, 2, 2], ["c", [1], 2, 2, 2]]}, "needs 6 levels"),
+        ({"blocks": [["a", [-1], 1, 1, "none"]]}, "expected \\[name, sources"),
+        ({"blocks": [[7, [-1], 1, 1, "none", 1]]}, "the name of block 0 is 7"),
+        ({"blocks": [["a", [], 1, 1, "none", 1]]}, "block 0 takes \\(\\), expected earlier blocks"),
+        ({"blocks": [["a", [0], 1, 1, "none", 1]]}, "block 0 takes \\(0,\\)"),
+        ({"blocks": [["a", [-1], 1 << 40, 1, "none", 1]]}, "outputs of block 0: 1099511627776 given"),
+        ({"blocks": [["a", [-1], 2, 5, "none", 1]]}, "terms of block 0: 5 given, expected 1 to 4"),
+        ({"blocks": [["a", [-1], 1, 1, "cube", 3]]}, "activation of block 0 is 'cube', expected"),
+        ({"blocks": [["a", [-1], 1, 1, "polynomial", 0]]}, "degree of block 0: 0 given, expected 1 to"),
+        ({"blocks": [["a", [-1], 1, 1, "polynomial", 16]]}, "needs 6 levels"),
+        (
+            {
+                "blocks": [
+                    ["a", [-1], 2, 2, "square", 2],
+                    ["b", [0], 2, 2, "square", 2],
+                    ["c", [1], 2, 2, "square", 2],
+                ]
+            },
+            "needs 6 levels",
+        ),
         ({"layout": "other"}, "of layout 'throughput'"),
         ({"more": 1}, "of layout 'throughput'"),
     ],

@@ -7,7 +7,9 @@ import pytest
 import he
 from he.engines.clear import ClearEvaluator
 from he.model.blocks import of_graph
-from he.model.graph import Graph
+from he.model.graph import Graph, Layer, Node
+from he.model.layers import Dense
+from he.model.nonlinear import Polynomial
 from he.throughput import run
 from he.throughput.choose import predicted
 from he.throughput.plan import ThroughputPlan, shapes_of
@@ -34,6 +36,30 @@ def test_encrypted_and_clear_agree_within_the_predicted_noise(
     assert np.abs(got - model.predict_clear(rows)).max() < model.predicted_error(rows)
     assert np.abs(got - residual(rows.reshape(-1, 2, 4, 4))).max() < 2**-15
     assert model.evaluate(rows, got.argmax(axis=1)) == 1.0
+
+
+@pytest.mark.parametrize("engine", ["native", "seal"])
+def test_polynomials_on_an_interval_of_their_own(engine: str) -> None:
+    """Degrees 1, 2 and 5, and what their argument's mapping to [-1, 1] does to weights and biases."""
+    rng = np.random.default_rng(5)
+    layers: list[Layer] = [
+        Dense(rng.normal(size=(4, 3)) / 3, rng.normal(size=4)),
+        Polynomial([0.3, 0.2, -0.1, 0.4, 0.0, 0.25], (-3, 5)),
+        Dense(rng.normal(size=(3, 4)) / 3),
+        Polynomial([0.5, 0.25, 0.125], (-2, 2)),
+        Polynomial([0.5, 2.0], (-1, 3)),
+        Dense(rng.normal(size=(2, 3))),
+    ]
+    graph = Graph((3,), tuple(Node(str(i), layer, (i - 1,)) for i, layer in enumerate(layers)))
+    model = he.compile(
+        graph, spec=he.CkksSpec(log_n=10, depth=10, special=2, insecure=True), optimise="throughput"
+    )
+    assert [s.shape.degree for s in model.plan.steps] == [5, 2, 1, 1]
+    rows = rng.uniform(-1, 1, (20, 3))
+    client = he.Client(model.plan, engine=engine)
+    got = client.decrypt(he.Server(model, client.evaluation_keys()).predict(client.encrypt(rows)))
+    assert np.abs(got - model.predict_clear(rows)).max() < model.predicted_error(rows) < 2**-15
+    np.testing.assert_allclose(model.predict_clear(rows), graph(rows), rtol=0, atol=2**-30)
 
 
 def test_sizes_are_what_the_plan_says(model: he.Model) -> None:
