@@ -1,6 +1,8 @@
 """Commands about files: seal, open, rewrap, sign, verify, inspect. `-` is standard input or output."""
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +12,13 @@ import typer
 
 from pqc import envelope, signature
 from pqc.age.file import Key, Recipient
-from pqc.cli.options import IdentityFile, Secret, Trust, load_identity, load_public, passphrase
+from pqc.cli.options import IdentityFile, Secret, Trust, load_identity, passphrase, read_public
 from pqc.envelope import AgeKey, AgeRecipient, ClassicalKey, Passphrase
 from pqc.files import new_file
+from pqc.statement import REVOCATION_MAGIC, ROTATION_MAGIC, Revocation, Rotation
 from pqc.trust import TrustStore
+
+SMALL_FILE_BYTES = 1 << 20  # signatures, certificates and statements are far below it
 
 Source = Annotated[Path, typer.Argument(help="The file to read, - for standard input.")]
 Sink = Annotated[Path, typer.Argument(help="The file to write, - for standard output; it must not exist.")]
@@ -92,21 +97,34 @@ def verify(
 
 
 def inspect(source: Source) -> None:
-    """Show what a file is, without keys; nothing of it is authenticated."""
-    with _read(source) as content:
-        raw = content.read(1 << 20)
+    """Show what a file is, without keys; nothing of it says who may be trusted."""
+    with _read_twice(source) as content:
+        small = _small_file(content.read(SMALL_FILE_BYTES))
+        if small is not None:
+            typer.echo(small)
+            return
+        content.seek(0)
+        seen = envelope.inspect(content)
+    typer.echo(
+        f"age file, {seen.content_bytes} bytes of content, {'signed' if seen.signed else 'not signed'}"
+    )
+    for kind in seen.stanzas:
+        typer.echo(f"  stanza {kind}")
+
+
+def _small_file(raw: bytes) -> str | None:
+    """Say what a file of our own is; None for what may be an age file. Raises ValueError for a broken one."""
     if raw.startswith(signature.MAGIC):
-        typer.echo(f"detached signature, by its own word of {signature.signer(raw)!r}")
-    elif raw.startswith(b"-----BEGIN CERTIFICATE"):
-        typer.echo(f"certificate of {load_public(source)!r}")
-    else:
-        with _read(source) as content:
-            seen = envelope.inspect(content)
-        typer.echo(
-            f"age file, {seen.content_bytes} bytes of content, {'signed' if seen.signed else 'not signed'}"
-        )
-        for kind in seen.stanzas:
-            typer.echo(f"  stanza {kind}")
+        return f"detached signature, by its own word of {signature.signer(raw)!r}"
+    if raw.startswith(b"-----BEGIN CERTIFICATE"):
+        return f"certificate of {read_public(raw)!r}"
+    if raw.startswith(ROTATION_MAGIC):
+        rotation = Rotation.from_bytes(raw)
+        return f"rotation of {rotation.old!r} to {rotation.new.fingerprint}, signed by both keys"
+    if raw.startswith(REVOCATION_MAGIC):
+        revocation = Revocation.from_bytes(raw)
+        return f"revocation of {revocation.identity!r} by its own key: {revocation.reason}"
+    return None
 
 
 def _recipients(given: list[str], by_passphrase: bool, secret: Path | None) -> list[Recipient]:
@@ -138,6 +156,19 @@ def _read(path: Path) -> Iterator[BinaryIO]:
     else:
         with path.open("rb") as source:
             yield source
+
+
+@contextmanager
+def _read_twice(path: Path) -> Iterator[BinaryIO]:
+    """Open a source that can be read again from its beginning: standard input is copied as it is."""
+    with _read(path) as source:
+        if source.seekable():
+            yield source
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy)
+            copy.seek(0)
+            yield copy
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def connect(
         typer.echo(f"connected to {channel.peer} with {channel.group}", err=True)
         for line in sys.stdin:
             channel.send(line.rstrip("\n").encode(), timeout_s=10)
-            typer.echo(channel.receive(timeout_s=10).decode())
+            typer.echo(_harmless(channel.receive(timeout_s=10).decode(errors="replace")))
 
 
 def bench() -> None:
@@ -85,12 +85,17 @@ def _answer(channel: Channel) -> None:
     try:
         while True:
             line = channel.receive().decode(errors="replace")
-            typer.echo(f"{channel.peer}: {line if line.isprintable() else repr(line)}")
+            typer.echo(f"{channel.peer}: {_harmless(line)}")
             channel.send(line.upper().encode(), timeout_s=10)
     except ChannelClosed:
         typer.echo(f"{channel.peer} closed")
-    except ChannelError as error:
+    except (ChannelError, TimeoutError) as error:  # one peer's silence is no reason to stop serving
         typer.echo(f"{channel.peer}: {error}")
+
+
+def _harmless(line: str) -> str:
+    """A peer's text without what could command a terminal."""
+    return line if line.isprintable() else repr(line)
 
 
 def _show(what: str, times: int, work: Callable[[], object]) -> None:

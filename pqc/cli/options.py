@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from cryptography import x509
 
 from pqc import certificate
 from pqc.identity import Identity
@@ -30,6 +31,9 @@ def load_identity(path: Path, secret: Path | None) -> Identity:
 
 def load_public(path: Path) -> PublicIdentity:
     """Read a certificate file. Raises ValueError for anything else."""
-    from cryptography import x509
+    return read_public(path.read_bytes())
 
-    return certificate.read(x509.load_pem_x509_certificate(path.read_bytes()))
+
+def read_public(pem: bytes) -> PublicIdentity:
+    """Read a certificate in PEM. Raises ValueError for anything else."""
+    return certificate.read(x509.load_pem_x509_certificate(pem))

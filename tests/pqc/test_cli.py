@@ -86,12 +86,29 @@ def test_sign_verify_rotate_and_revoke(party: Path, pqc: Run) -> None:
     failure = pqc("verify", "plain", "plain.sig", "-t", "trust.toml", fails=True)
     assert failure == "error: this is not what 'hospital-a' signed\n"
     pqc("rotate", "a", "-o", "b", *WORD)
+    seen = pqc("inspect", "b.rotation")
+    assert seen.startswith("rotation of PublicIdentity('hospital-a', ")
+    assert seen.endswith(", signed by both keys\n")
     pqc("trust", "accept", "b.rotation", "-t", "trust.toml")
     failure = pqc("verify", "plain", "plain.sig", "-t", "trust.toml", fails=True)
     assert "rotated to" in failure
     pqc("revoke", "b", "laptop stolen", "-o", "b.revocation", *WORD)
+    assert pqc("inspect", "b.revocation").endswith(" by its own key: laptop stolen\n")
+    (party / "broken").write_bytes((party / "b.revocation").read_bytes()[:-1] + b"?")
+    assert pqc("inspect", "broken", fails=True) == "error: revocation: the signature is wrong\n"
     pqc("trust", "accept", "b.revocation", "-t", "trust.toml")
     assert "revoked" in pqc("trust", "list", "-t", "trust.toml").splitlines()[0]
+
+
+def test_inspect_reads_a_pipe(party: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT)}
+    for name, says in (("a", "age file, "), ("a.pem", "certificate of PublicIdentity('hospital-a'")):
+        with subprocess.Popen(["cat", name], stdout=subprocess.PIPE) as pipe:
+            command = [sys.executable, "-m", "pqc", "inspect", "-"]
+            shown = subprocess.run(
+                command, stdin=pipe.stdout, capture_output=True, text=True, timeout=60, env=environment
+            )
+        assert shown.stdout.startswith(says), shown.stderr
 
 
 def test_two_processes_talk_line_by_line(party: Path, pqc: Run) -> None:
@@ -107,17 +124,17 @@ def test_two_processes_talk_line_by_line(party: Path, pqc: Run) -> None:
             port = server.stdout.readline().split()[-1]
             client = subprocess.run(
                 [*connect, port],
-                input="hello\nyou\n",
+                input="hello\nyou\x1b[2J\n",
                 capture_output=True,
                 text=True,
                 timeout=30,
                 env=environment,
             )
-            assert client.stdout == "HELLO\nYOU\n"
+            assert client.stdout == "HELLO\n'YOU\\x1b[2J'\n"
             assert server.communicate(timeout=30)[0].splitlines() == [
                 "hospital-a connected with X25519MLKEM768",
                 "hospital-a: hello",
-                "hospital-a: you",
+                "hospital-a: 'you\\x1b[2J'",
                 "hospital-a closed",
             ]
         finally:
