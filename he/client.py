@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from he import layouts, messages
-from he.ckks.frame import OVERHEAD_BYTES, Kind
+from he.ckks.frame import OVERHEAD_BYTES, Bytes, Kind
 from he.ckks.streaming import sealed
 from he.compiled import samples
 from he.engines.choose import choose
@@ -55,7 +55,7 @@ class Client:
                     tick()
         return messages.pack(Kind.REQUEST, plan, self._engine, len(rows), parts)
 
-    def decrypt(self, response: bytes) -> NDArray[np.float64]:
+    def decrypt(self, response: Bytes) -> NDArray[np.float64]:
         """Scores (batch, outputs) from the server's bytes; ValueError if damaged or of another plan.
 
         The scores carry noise that depends on the secret key: whoever passes them on, digit by digit, helps
@@ -64,7 +64,7 @@ class Client:
         return self._open(response, self._owner.decrypt)
 
     def decrypt_to_share(
-        self, response: bytes, error: float, *, bits: int = 30, queries: int = 1
+        self, response: Bytes, error: float, *, bits: int = 30, queries: int = 1
     ) -> NDArray[np.float64]:
         """Scores (batch, outputs) to be shown to others, with noise that hides what the key adds to them.
 
@@ -80,7 +80,7 @@ class Client:
         return self._open(response, decrypt)
 
     def _open(
-        self, response: bytes, decrypt: Callable[[memoryview, int, float], NDArray[np.float64]]
+        self, response: Bytes, decrypt: Callable[[memoryview, int, float], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
         plan = self._plan
         count, parts = messages.unpack(Kind.RESPONSE, plan, self._engine, response)

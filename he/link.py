@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable
 from enum import IntEnum
 
+from he.ckks.frame import Bytes
 from he.progress import progress
 from pqc.channel import Channel
 
@@ -50,11 +51,20 @@ class Incoming:
             wanted -= len(piece)
         return b"".join(pieces)
 
-    def whole(self, largest: int) -> bytes:
-        """All that is left; ValueError, before it is taken in, if that is longer than `largest` bytes."""
+    def whole(self, largest: int) -> bytearray:
+        """All that is left; ValueError, before it is taken in, if that is longer than `largest` bytes.
+
+        It is there once only, and its memory is in use as far as it has arrived.
+        """
         if self.left > largest:
             raise ValueError(f"a message of {self.left} bytes is announced, expected at most {largest}")
-        return self.read(self.left)
+        out = bytearray(self.left)
+        with memoryview(out) as view:
+            while self.left:
+                at = len(out) - self.left
+                part = self._some(self.left)
+                view[at : at + len(part)] = part
+        return out
 
     def drop(self, most: int) -> bool:
         """Take in what is left and forget it, if it is sound and at most so many bytes; whether it was."""
@@ -88,11 +98,11 @@ class Link:
         """The pinned name of the other end."""
         return self._channel.peer
 
-    def send(self, kind: Kind, number: int, data: bytes | memoryview) -> None:
+    def send(self, kind: Kind, number: int, data: Bytes) -> None:
         """Send one message."""
         self.send_stream(kind, number, len(data), [data])
 
-    def send_stream(self, kind: Kind, number: int, length: int, pieces: Iterable[bytes | memoryview]) -> None:
+    def send_stream(self, kind: Kind, number: int, length: int, pieces: Iterable[Bytes]) -> None:
         """Send one message of `length` bytes whose pieces are made on the way."""
         with self._sending, progress(f"sending {kind.name.lower()}", length) as tick:
             self._channel.send(_HEADER.pack(kind, number, length), PIECE_TIMEOUT_S)

@@ -5,7 +5,8 @@ import struct
 from collections.abc import Sequence
 
 from he import layouts
-from he.ckks import frame
+from he.ckks import frame, streaming
+from he.ckks.frame import Bytes
 from he.engines.engine import Engine
 from he.layouts import AnyPlan
 
@@ -15,11 +16,14 @@ LARGEST_BATCH = 1 << 24  # samples in one message
 
 def pack(kind: frame.Kind, plan: AnyPlan, engine: Engine, count: int, ciphertexts: Sequence[bytes]) -> bytes:
     """`count` samples in ciphertexts, as one message."""
-    body = _COUNT.pack(count) + frame.pack_parts(list(ciphertexts))
-    return frame.seal(kind, engine.name, plan.id, body)
+    pieces = [_COUNT.pack(count)]
+    for data in ciphertexts:
+        pieces += [frame.PART_LENGTH.pack(len(data)), data]
+    length = sum(map(len, pieces))
+    return b"".join(streaming.sealed(kind, engine.name, plan.id, length, pieces))
 
 
-def unpack(kind: frame.Kind, plan: AnyPlan, engine: Engine, message: bytes) -> tuple[int, list[memoryview]]:
+def unpack(kind: frame.Kind, plan: AnyPlan, engine: Engine, message: Bytes) -> tuple[int, list[memoryview]]:
     """(samples, ciphertexts) of a message; ValueError if it is damaged or of another plan."""
     body = frame.unseal(message, kind, engine.name, plan.id)
     if len(body) < _COUNT.size:
@@ -40,7 +44,7 @@ def largest_bytes(kind: frame.Kind, plan: AnyPlan, engine: Engine, samples: int)
     return frame.OVERHEAD_BYTES + _COUNT.size + _ciphertexts(kind, plan, samples) * each
 
 
-def samples_in(message: bytes) -> int:
+def samples_in(message: Bytes) -> int:
     """The number of samples that a message says it has, unchecked; ValueError if it is too short for one."""
     if len(message) < frame.OVERHEAD_BYTES + _COUNT.size:
         raise ValueError(

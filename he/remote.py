@@ -17,6 +17,7 @@ from typing import Self
 import pqc
 from he import layouts, messages
 from he.ckks import frame
+from he.ckks.frame import Bytes
 from he.client import Client
 from he.engines.choose import choose
 from he.link import PIECE_BYTES, PIECE_TIMEOUT_S, REQUESTS_AT_ONCE, Incoming, Kind, Link
@@ -51,7 +52,7 @@ class _Pending:
     """A message without an answer yet, and how long that may be."""
 
     largest: int
-    answer: Future[bytes] = field(default_factory=Future)
+    answer: Future[Bytes] = field(default_factory=Future)
 
 
 class Remote:
@@ -68,7 +69,7 @@ class Remote:
             raise self._refusal(hello)
         if hello.kind != Kind.PLAN:
             raise ValueError(f"a message {hello.kind.name} given, expected PLAN")
-        self.plan = layouts.plan_from_bytes(hello.whole(LARGEST_PLAN_BYTES), insecure=insecure)
+        self.plan = layouts.plan_from_bytes(bytes(hello.whole(LARGEST_PLAN_BYTES)), insecure=insecure)
         self.sizes = layouts.sizes(self.plan)
         self._lock, self._count = threading.Lock(), 0
         self._end: Exception | None = None
@@ -84,7 +85,7 @@ class Remote:
         length, pieces = client.key_stream()
         self._ask(Kind.KEYS, length, pieces, 0).result(timeout_s)
 
-    def submit(self, request: bytes) -> "Future[bytes]":
+    def submit(self, request: Bytes) -> "Future[Bytes]":
         """Send a request; the future gives the response or the error of `predict`.
 
         Waits while REQUESTS_AT_ONCE earlier ones have no answer: the service takes in no more of one client.
@@ -100,7 +101,7 @@ class Remote:
         answer.add_done_callback(lambda _: self._room.release())
         return answer
 
-    def predict(self, request: bytes, timeout_s: float | None = None) -> bytes:
+    def predict(self, request: Bytes, timeout_s: float | None = None) -> Bytes:
         """As `he.Server.predict`, there; ValueError if refused, ChannelError if it is gone, TimeoutError."""
         return self.submit(request).result(timeout_s)
 
@@ -116,7 +117,7 @@ class Remote:
     ) -> None:
         self.close()
 
-    def _ask(self, kind: Kind, length: int, pieces: Iterable[bytes], largest: int) -> "Future[bytes]":
+    def _ask(self, kind: Kind, length: int, pieces: Iterable[Bytes], largest: int) -> "Future[Bytes]":
         pending = _Pending(largest)
         with self._lock:
             if self._end is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from he import layouts, messages
-from he.ckks.frame import Kind
+from he.ckks.frame import Bytes, Kind
 from he.ckks.streaming import Read, Reader, read_exactly
 from he.compiled import Model
 from he.engines.choose import choose
@@ -35,7 +35,7 @@ class Server:
                 _expect_end(read)
         self._program = layouts.Program(self._plan, model.layers, self._evaluator)
 
-    def predict(self, request: bytes) -> bytes:
+    def predict(self, request: Bytes) -> bytes:
         """Encrypted scores for an encrypted input; ValueError if it is damaged or of another plan."""
         plan, evaluator = self._plan, self._evaluator
         count, parts = messages.unpack(Kind.REQUEST, plan, self._engine, request)

@@ -18,6 +18,7 @@ from typing import Self
 import pqc
 from he import messages
 from he.ckks import frame
+from he.ckks.frame import Bytes
 from he.compiled import Model
 from he.engines.choose import choose
 from he.engines.engine import Engine
@@ -181,7 +182,7 @@ class _Client:
             self._in_work.release()
             raise
 
-    def _answer(self, server: Server, number: int, request: bytes) -> None:
+    def _answer(self, server: Server, number: int, request: Bytes) -> None:
         """In a thread of the pool; errors go to the client, and nothing gets out."""
         try:
             try:

@@ -8,11 +8,15 @@ import hashlib
 import json
 import struct
 from enum import IntEnum
+from typing import TypeAlias
 
 MAGIC = b"LWHE"
 VERSION = 1
 HEADER = struct.Struct("<4sBB8s16sQ")  # magic, version, kind, engine, id, length of the body
 SUM_BYTES = 16
+PART_LENGTH = struct.Struct("<Q")
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
 OVERHEAD_BYTES = HEADER.size + SUM_BYTES
 
 
@@ -37,7 +41,7 @@ def seal(kind: Kind, engine: str, owner: bytes, body: bytes) -> bytes:
     return b"".join((head, body, _checksum(head, body)))
 
 
-def unseal(data: bytes | memoryview, kind: Kind, engine: str, owner: bytes) -> memoryview:
+def unseal(data: Bytes, kind: Kind, engine: str, owner: bytes) -> memoryview:
     """The body of a frame, after every field of its header and its checksum were checked.
 
     TypeError if `data` is not bytes; ValueError naming what was given and what was expected otherwise.
@@ -60,7 +64,7 @@ def unseal(data: bytes | memoryview, kind: Kind, engine: str, owner: bytes) -> m
     return body
 
 
-def engine_of(data: bytes) -> str:
+def engine_of(data: Bytes) -> str:
     """The engine that a frame names, unchecked otherwise; ValueError if it is cut short."""
     if len(data) < OVERHEAD_BYTES:
         raise ValueError(f"{len(data)} bytes given, expected at least {OVERHEAD_BYTES}: it was cut short")
@@ -69,7 +73,7 @@ def engine_of(data: bytes) -> str:
 
 def pack_parts(parts: list[bytes]) -> bytes:
     """Byte strings one after another, each behind its length (8 bytes, little endian)."""
-    return b"".join(piece for part in parts for piece in (struct.pack("<Q", len(part)), part))
+    return b"".join(piece for part in parts for piece in (PART_LENGTH.pack(len(part)), part))
 
 
 def unpack_parts(body: memoryview, count: int, largest: int) -> list[memoryview]:
@@ -78,7 +82,7 @@ def unpack_parts(body: memoryview, count: int, largest: int) -> list[memoryview]
     for index in range(count):
         if len(body) - at < 8:
             raise ValueError(f"part {index + 1} of {count} is missing: the body has {len(body)} bytes")
-        (length,) = struct.unpack_from("<Q", body, at)
+        (length,) = PART_LENGTH.unpack_from(body, at)
         if length > min(largest, len(body) - at - 8):
             raise ValueError(
                 f"part {index + 1} has {length} bytes, expected at most {largest}, {len(body) - at - 8} left"
