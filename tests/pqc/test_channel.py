@@ -1,7 +1,7 @@
 """Channels between real sockets: whole messages, in order, both ways at once; ends told from cuts."""
 
 import os
-import threading
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -160,10 +160,8 @@ def test_a_close_inside_a_message_is_a_cut(pair: Pair) -> None:
 
 def test_timeouts_lose_nothing(pair: Pair) -> None:
     client, server = pair()
-    started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"nothing within 0.1 s"):
         server.receive(timeout_s=0.1)
-    assert time.monotonic() - started < 2
     body, buffer = os.urandom(300_000), bytearray(300_000)
 
     def receive_into(timeout_s: float) -> bytes:
@@ -248,15 +246,6 @@ def test_what_is_not_bytes_is_refused(pair: Pair) -> None:
 
 def test_a_small_message_waits_for_nothing(pair: Pair) -> None:
     """Without TCP_NODELAY the second message of a pair would wait about 40 ms for an acknowledgement."""
-    client, server = pair()
-    took = []
-    for _ in range(5):
-        thread = threading.Thread(target=lambda: (server.receive(), server.receive(), server.send(b"!")))
-        thread.start()
-        started = time.perf_counter()
-        client.send(b"a")
-        client.send(b"b")
-        client.receive(timeout_s=5)
-        took.append(time.perf_counter() - started)
-        thread.join()
-    assert min(took) < 0.03
+    for channel in pair():
+        connected = channel._wire._socket
+        assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

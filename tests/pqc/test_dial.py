@@ -38,7 +38,6 @@ def test_it_waits_for_a_peer_that_starts_later(
 
 
 def test_retries_end_with_the_timeout(alice: pqc.Identity, trust: pqc.TrustStore) -> None:
-    started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"within 0.3 s"):
         pqc.connect(
             ("127.0.0.1", free_port()),
@@ -48,7 +47,6 @@ def test_retries_end_with_the_timeout(alice: pqc.Identity, trust: pqc.TrustStore
             timeout_s=0.3,
             retry_s=iter(lambda: 0.05, None),
         )
-    assert time.monotonic() - started < 3
 
 
 def test_a_silent_server_runs_out_of_time(alice: pqc.Identity, trust: pqc.TrustStore) -> None:
