@@ -13,9 +13,9 @@ from he.ckks.params import CkksParams, CkksSpec
 from he.client import Client
 from he.compile import compile
 from he.compiled import Model
+from he.latency.plan import Plan
 from he.model.layers import Dense
 from he.model.nonlinear import Square
-from he.plan import Plan
 from he.server import Server
 
 __all__ = ["CkksParams", "CkksSpec", "Client", "Dense", "Model", "Plan", "Server", "Square", "compile"]

@@ -1,7 +1,7 @@
 """What the two layouts have in common: samples to slots and back, weights made ready, a batch computed.
 
-`latency` keeps a sample in one ciphertext (`he.plan`), `throughput` one feature of thousands of samples
-(`he.throughput`). A client, a server and a model go through these functions and know neither.
+`he.latency` keeps a sample in as few ciphertexts as it fits into, `he.throughput` one feature of thousands of
+samples in each. A client, a server and a model go through these functions and know neither.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,21 +11,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from he import run
 from he.ckks import frame, wire
 from he.engines.clear import ClearEvaluator
 from he.engines.engine import Evaluator
-from he.model import packing
+from he.latency import choose as latency
+from he.latency import run
+from he.latency.arrange import activation
+from he.latency.plan import LARGEST_PLAN_BYTES, Plan
 from he.model.blocks import Block
-from he.model.layers import Dense
-from he.model.nonlinear import Square
-from he.plan import LARGEST_PLAN_BYTES, Plan
 from he.throughput import choose
 from he.throughput import run as batches
 from he.throughput.plan import ThroughputPlan, shapes_of
 
 AnyPlan: TypeAlias = Plan | ThroughputPlan
-Weights: TypeAlias = tuple[Dense | Square, ...] | tuple[Block, ...]
+Weights: TypeAlias = tuple[Block, ...]
 Slots: TypeAlias = NDArray[np.float64]
 
 
@@ -34,9 +33,9 @@ def plan_from_bytes(data: bytes, *, insecure: bool = False) -> AnyPlan:
     if len(data) > LARGEST_PLAN_BYTES:
         raise ValueError(f"{len(data)} bytes given, expected a plan of at most {LARGEST_PLAN_BYTES}")
     content = frame.from_json(frame.unseal(data, frame.Kind.PLAN, "", bytes(16)))
-    if isinstance(content, dict) and "layout" in content:
+    if isinstance(content, dict) and content.get("layout") == "throughput":
         return ThroughputPlan.from_content(content, insecure=insecure)
-    return Plan.from_bytes(data, insecure=insecure)
+    return Plan.from_content(content, insecure=insecure)
 
 
 @dataclass(frozen=True)
@@ -73,15 +72,13 @@ def sizes(plan: AnyPlan) -> Sizes:
 
 def expect_fit(plan: AnyPlan, weights: object) -> None:
     """ValueError unless the weights are those of a network of this plan's shapes."""
+    if not isinstance(weights, tuple) or not all(isinstance(block, Block) for block in weights):
+        raise ValueError(f"weights are {weights!r:.100}, expected blocks")
+    expected: object = plan.shapes
+    given: object = shapes_of(weights)
     if isinstance(plan, Plan):
-        kinds = {"dense": Dense, "square": Square}
-        expected: object = [(kinds[s.kind], s.inputs, s.outputs) for s in plan.shapes]
-        given: object = [
-            (type(w), *(w.weights.shape[::-1] if isinstance(w, Dense) else (s.inputs, s.outputs)))
-            for w, s in zip(weights, plan.shapes, strict=False)  # type: ignore[call-overload]
-        ]
-    else:
-        expected, given = plan.shapes, shapes_of(weights)  # type: ignore[arg-type]
+        expected = [(s.name, s.sources, s.degree, s.square, s.layout.features) for s in plan.shapes]
+        given = [(b.name, b.sources, *activation(b), b.matrix.shape[0]) for b in weights]
     if given != expected:
         raise ValueError(f"weights of shapes {given!r:.200} given, expected {expected!r:.200}")
 
@@ -89,25 +86,24 @@ def expect_fit(plan: AnyPlan, weights: object) -> None:
 def ciphertexts(plan: AnyPlan, kind: frame.Kind) -> int:
     """How many ciphertexts `plan.samples` samples take in a request or a response."""
     if isinstance(plan, Plan):
-        return 1
+        layout = plan.input_layout if kind == frame.Kind.REQUEST else plan.shapes[-1].layout
+        return layout.ciphertexts(plan.width)
     return plan.features if kind == frame.Kind.REQUEST else plan.outputs
 
 
 def output(plan: AnyPlan) -> tuple[int, float]:
     """Level and scale of the scores."""
-    if isinstance(plan, Plan):
-        return plan.steps[-1].level - 1, plan.steps[-1].out_scale
     return plan.steps[-1].out_level, plan.steps[-1].out_scale
 
 
 def spread(rows: NDArray[np.float64], plan: AnyPlan) -> Sequence[Slots]:
     """Up to plan.samples samples (count, features) as the slots of their ciphertexts."""
-    return [packing.spread(rows, plan)] if isinstance(plan, Plan) else list(plan.spread(rows))
+    return list(plan.spread(rows))
 
 
 def gather(slots: Sequence[Slots], count: int, plan: AnyPlan) -> NDArray[np.float64]:
     """The scores (count, outputs) in the slots of the ciphertexts of a response."""
-    return packing.gather(slots[0], count, plan) if isinstance(plan, Plan) else plan.gather(slots, count)
+    return plan.gather(slots, count)
 
 
 class Program:
@@ -120,7 +116,8 @@ class Program:
     def __call__(self, load: Callable[[int], Any]) -> list[Any]:
         """The ciphertexts of the scores; load(i): the i-th ciphertext of the input, asked for once."""
         if isinstance(self._plan, Plan):
-            return [run.run(self._plan, self._encoded, self._engine, load(0))]
+            x = [load(i) for i in range(ciphertexts(self._plan, frame.Kind.REQUEST))]
+            return run.run(self._plan, self._encoded, self._engine, x)
         return batches.run(self._plan, self._encoded, self._engine, load)
 
 
@@ -128,14 +125,11 @@ def clear(
     plan: AnyPlan, weights: Weights, rows: NDArray[np.float64], rng: np.random.Generator | None
 ) -> tuple[NDArray[np.float64], float]:
     """(scores, bound of their noise) of samples by the plan's steps, with the noise for a generator."""
-    engine = ClearEvaluator(plan.params, rng)
-    encoded = _encode(plan, weights, engine)
+    encoded = _encode(plan, weights, ClearEvaluator(plan.params, rng))
     scores, bound = [], 0.0
     for chunk in (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples)):
         if isinstance(plan, Plan):
-            x = engine.encrypt(packing.spread(chunk, plan), plan.input_level, plan.params.scale)
-            out = run.run(plan, encoded, engine, x)
-            part, most = packing.gather(out.values, len(chunk), plan), out.bound
+            part, most = latency.predicted(plan, encoded, chunk, rng)
         else:
             part, most = choose.predicted(plan, encoded, chunk, rng)
         scores.append(part)

@@ -21,7 +21,7 @@ from he.ckks.frame import Bytes
 from he.client import Client
 from he.engines.choose import choose
 from he.link import PIECE_BYTES, PIECE_TIMEOUT_S, REQUESTS_AT_ONCE, Incoming, Kind, Link
-from he.plan import LARGEST_PLAN_BYTES
+from he.latency.plan import LARGEST_PLAN_BYTES
 from pqc.channel import Channel
 
 LARGEST_ERROR_BYTES = 4096

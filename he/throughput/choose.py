@@ -1,13 +1,12 @@
 """The parameters for a throughput plan: the smallest ring and scale that keep a precision on samples."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from he.ckks.params import SCALE_BITS_RANGE, CkksSpec
-from he.ckks.primes import MAX_BITS
+from he import scales
+from he.ckks.params import CkksSpec
 from he.ckks.smallest import smallest_spec
 from he.engines.clear import ClearEvaluator
 from he.model.blocks import Block, clear
@@ -15,15 +14,13 @@ from he.throughput import run
 from he.throughput.plan import ThroughputPlan, depth, shapes_of
 
 PRECISION_BITS = 12
-SCORE_ROOM = 4.0  # scores of other inputs may be this many times the samples' largest before they wrap round
 MOST_SAMPLES = 64  # that the precision is predicted on
-WITHOUT_SAMPLES_BITS = 40
 
 
 def choose(
     blocks: Sequence[Block],
     features: int,
-    samples: NDArray[np.float64] | None,
+    samples: NDArray[np.float64],
     *,
     security: int,
     precision: int = PRECISION_BITS,
@@ -34,33 +31,17 @@ def choose(
     work of a batch doubles with N as its samples do. So the smallest ring is chosen in which some scale gives
     the precision (memory and latency of a batch are the least there), and in it the least such scale, which
     makes the shortest messages. The precision is that of the predicted bound (noise and rounded weights) on
-    samples (count, features); without samples the scale is 2^40. ValueError if no parameters carry it.
+    samples (count, features). ValueError if no parameters carry it.
     """
-    if samples is None:
-        return _plan(blocks, features, WITHOUT_SAMPLES_BITS, MAX_BITS, security)
     rows = samples[:MOST_SAMPLES]
     expected = clear(blocks, rows)
-    score_bits = math.ceil(math.log2(SCORE_ROOM * (1 + float(np.abs(expected).max()))))
-    low, high = SCALE_BITS_RANGE
-    high = min(high, MAX_BITS - 1 - score_bits)
-    if high < low:
-        raise ValueError(
-            f"the samples' scores reach 2^{score_bits - 2}, expected less than 2^{MAX_BITS - 3 - low}: "
-            "scale the last layer down"
-        )
-    best = _attempt(blocks, features, high, score_bits, security, rows, expected, precision)
-    if best is None:
-        raise ValueError(
-            f"{precision} bits of precision asked for, more than scales of up to 2^{high} give: ask for less"
-        )
-    while low < high:
-        bits = (low + high) // 2
-        plan = _attempt(blocks, features, bits, score_bits, security, rows, expected, precision)
-        if plan is None:
-            low = bits + 1
-        else:
-            best, high = plan, bits
-    return best
+
+    def attempt(bits: int, first_bits: int) -> tuple[ThroughputPlan, float]:
+        plan = with_scale(blocks, features, bits, first_bits, security)
+        scores, bound = predicted(plan, run.encode(plan, blocks), rows)
+        return plan, bound + float(np.abs(scores - expected).max())
+
+    return scales.least(attempt, expected, precision)
 
 
 def predicted(
@@ -78,26 +59,10 @@ def predicted(
     return np.stack([x.values for x in scores], axis=1), max(x.bound for x in scores)
 
 
-def _attempt(
-    blocks: Sequence[Block],
-    features: int,
-    bits: int,
-    score_bits: int,
-    security: int,
-    rows: NDArray[np.float64],
-    expected: NDArray[np.float64],
-    precision: int,
-) -> ThroughputPlan | None:
-    """The plan at this scale, None if its error is too large."""
-    plan = _plan(blocks, features, bits, bits + 1 + score_bits, security)
-    scores, bound = predicted(plan, run.encode(plan, blocks), rows)
-    error = bound + float(np.abs(scores - expected).max())
-    return plan if error <= 2.0**-precision else None
-
-
-def _plan(
+def with_scale(
     blocks: Sequence[Block], features: int, bits: int, first_bits: int, security: int
 ) -> ThroughputPlan:
+    """The plan in the smallest secure ring with this scale; ValueError if there is none."""
     shapes = shapes_of(blocks)
     spec: CkksSpec = smallest_spec(depth(shapes), scale_bits=bits, first_bits=first_bits, security=security)
     return ThroughputPlan.make(spec, features, shapes)

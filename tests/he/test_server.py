@@ -58,7 +58,7 @@ def test_damaged_keys_are_refused(mlp: he.Model, parties: Any) -> None:
 
 
 def test_the_repr_shows_plan_and_engine_only(parties: Any) -> None:
-    assert repr(parties[1]).endswith(f"3 steps, 5 -> 3), engine={parties[1]._engine.name!r})")
+    assert repr(parties[1]).endswith(f"2 blocks, 5 -> 3), engine={parties[1]._engine.name!r})")
 
 
 def test_requests_in_parallel_threads_get_their_own_answers(mlp: he.Model, parties: Any, rows: Any) -> None:

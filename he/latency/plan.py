@@ -1,0 +1,243 @@
+"""Plan: levels, scales, layouts and rotations of a network in the latency layout. No weights, no keys.
+
+A client needs it to make keys and to encrypt. From bytes it is derived and checked anew: what stands in them is
+the parameters, the layouts and which rotations take place.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from he.ckks import frame, poly, wire
+from he.ckks.params import CkksParams, CkksSpec
+from he.latency import layout
+from he.latency.layout import Layout
+from he.latency.parse import parsed
+from he.latency.transform import Rotations
+from he.model.graph import INPUT
+
+LARGEST_PLAN_BYTES = 1 << 22
+LAYOUT = "latency"
+
+
+class Shape(NamedTuple):
+    """All that a plan knows about a block: one transform for each source, and where the sums come to lie.
+
+    degree: of the activation, 1 for none. square: whether it is x^2 and nothing else.
+    """
+
+    name: str
+    sources: tuple[int, ...]
+    degree: int
+    square: bool
+    layout: Layout
+    transforms: tuple[Rotations, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One block: sums at `level`, rescaled to (level - 1, sum_scale), activated to (out_level, out_scale)."""
+
+    shape: Shape
+    level: int
+    sum_scale: float
+    out_level: int
+    out_scale: float
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """Steps, derived from checked parameters and the shapes of the blocks by `make` and in no other way.
+
+    width: places of one sample in a ciphertext; the other slots hold other samples.
+    """
+
+    params: CkksParams
+    width: int
+    input_layout: Layout
+    shapes: tuple[Shape, ...]
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def make(cls, spec: CkksSpec, width: int, input_layout: Layout, shapes: Sequence[Shape]) -> Self:
+        """Plan the blocks in a ring; ValueError if it has too few slots or levels for them."""
+        shapes, params, needed = tuple(shapes), CkksParams.from_spec(spec), depth(shapes)
+        if width > params.slots:
+            raise ValueError(f"a sample takes {width} slots, expected at most {params.slots} for {params}")
+        if needed > params.top_level:
+            raise ValueError(_too_deep(shapes, needed, params.top_level))
+        return cls(params, width, input_layout, shapes, tuple(_steps(params, shapes, needed)))
+
+    @property
+    def features(self) -> int:
+        """Entries of an input."""
+        return self.input_layout.features
+
+    @property
+    def outputs(self) -> int:
+        """Scores of one sample."""
+        return self.shapes[-1].layout.features
+
+    @property
+    def samples(self) -> int:
+        """Samples in one ciphertext."""
+        return self.params.slots // self.width
+
+    @property
+    def input_level(self) -> int:
+        """Level of a fresh input."""
+        return depth(self.shapes)
+
+    @cached_property
+    def rotations(self) -> tuple[int, ...]:
+        """All rotations that need a key, in slots."""
+        places = {
+            k
+            for shape in self.shapes
+            for transform in shape.transforms
+            for k in (*transform.babies, *transform.giants, *transform.sums)
+        }
+        return tuple(sorted({k * self.samples % self.params.slots for k in places} - {0}))
+
+    @property
+    def largest_score(self) -> float:
+        """Scores of this absolute value or more wrap round modulo q_0 and come out wrong."""
+        return self.params.moduli[0] / (2 * self.steps[-1].out_scale)
+
+    @property
+    def request_bytes(self) -> int:
+        """Bytes of the ciphertexts of an input (engine native), half of each a seed."""
+        size = wire.ciphertext_bytes(self.params, self.input_level, seeded=True)
+        return self.input_layout.ciphertexts(self.width) * size
+
+    @property
+    def response_bytes(self) -> int:
+        """Bytes of the ciphertexts of the scores (engine native)."""
+        size = wire.ciphertext_bytes(self.params, self.steps[-1].out_level)
+        return self.shapes[-1].layout.ciphertexts(self.width) * size
+
+    @property
+    def evaluation_key_bytes(self) -> int:
+        """Bytes of all evaluation keys on the wire (engine native)."""
+        return (1 + len(self.rotations)) * wire.switching_key_bytes(self.params)
+
+    @cached_property
+    def id(self) -> bytes:
+        """16 bytes that name this plan and its parameters."""
+        return hashlib.sha256(b"latticework/plan/2" + self.params.id + self.content()).digest()[:16]
+
+    def to_bytes(self) -> bytes:
+        """The plan without what can be derived again."""
+        return frame.seal(frame.Kind.PLAN, "", bytes(16), self.content())
+
+    def content(self) -> bytes:
+        """The spec, the layouts and the rotations as JSON."""
+        content = {
+            "layout": LAYOUT,
+            "spec": asdict(self.params.spec),
+            "width": self.width,
+            "input": self.input_layout,
+            "blocks": self.shapes,
+        }
+        return json.dumps(content, sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, insecure: bool = False) -> Self:
+        """A plan from `to_bytes`; ValueError if it is none, or insecure unasked."""
+        if len(data) > LARGEST_PLAN_BYTES:
+            raise ValueError(f"{len(data)} bytes given, expected a plan of at most {LARGEST_PLAN_BYTES}")
+        body = frame.unseal(data, frame.Kind.PLAN, "", bytes(16))
+        return cls.from_content(frame.from_json(body), insecure=insecure)
+
+    @classmethod
+    def from_content(cls, content: object, *, insecure: bool = False) -> Self:
+        """A plan from the decoded JSON of `content`, derived and checked anew; ValueError if it is none."""
+        names = ["blocks", "input", "layout", "spec", "width"]
+        if not isinstance(content, dict) or sorted(content) != names or content["layout"] != LAYOUT:
+            raise ValueError(f"the plan's body is {content!r:.200}, expected {names} of layout {LAYOUT!r}")
+        spec = CkksSpec.from_fields(content["spec"], insecure=insecure)
+        width, source, blocks = parsed(content["width"], content["input"], content["blocks"])
+        return cls.make(spec, width, source, [Shape(*block) for block in blocks])
+
+    def spread(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Samples (count, features) as the slots of the ciphertexts of one input."""
+        return layout.spread(rows, self.input_layout, self.width, self.samples)
+
+    def gather(self, slots: Sequence[NDArray[np.float64]], count: int) -> NDArray[np.float64]:
+        """The scores (count, outputs) in the slots of the result's ciphertexts."""
+        return layout.gather(list(slots), self.shapes[-1].layout, self.width, self.samples, count)
+
+    def __str__(self) -> str:
+        mb = 1e-6
+        head = (
+            f"{self.params!r}\n{self.features} features, {self.outputs} scores, {self.samples} samples a "
+            f"ciphertext; {len(self.rotations)} rotation keys\nkeys {mb * self.evaluation_key_bytes:.1f} MB, "
+            f"input {1e-3 * self.request_bytes:.0f} kB, scores {1e-3 * self.response_bytes:.0f} kB"
+        )
+        row = "{:<30} {:>6} {:>12} {:>8} {:>9} {:>5} {:>10}".format
+        title = row("block", "levels", "ciphertexts", "products", "rotations", "sums", "activation")
+        return "\n".join([head, title, *(_line(row, step, self.width) for step in self.steps)])
+
+    def __repr__(self) -> str:
+        return f"Plan({self.params!r}, {len(self.steps)} blocks, {self.features} -> {self.outputs})"
+
+
+def depth(shapes: Sequence[Shape]) -> int:
+    """Levels that the network takes from its input to its scores."""
+    return consumed(shapes)[-1]
+
+
+def consumed(shapes: Sequence[Shape]) -> list[int]:
+    """Levels between the input and each block's value: one for its sums, the rest for its activation."""
+    used = list[int]()
+    for shape in shapes:
+        before = max(0 if s == INPUT else used[s] for s in shape.sources)
+        used.append(before + 1 + activation_levels(shape))
+    return used
+
+
+def activation_levels(shape: Shape) -> int:
+    """Levels that the activation takes."""
+    return 0 if shape.degree == 1 else 1 if shape.square else poly.depth(shape.degree)
+
+
+def _too_deep(shapes: Sequence[Shape], needed: int, given: int) -> str:
+    deepest = max(shapes, key=activation_levels)
+    return (
+        f"the network needs {needed} levels ({1 + activation_levels(deepest)} of them {deepest.name}), "
+        f"expected at most {given}"
+    )
+
+
+def _steps(params: CkksParams, shapes: tuple[Shape, ...], top: int) -> list[Step]:
+    """Every value comes out at the scale of the input: squares get the root of what their rescaling takes."""
+    steps = []
+    for shape, used in zip(shapes, consumed(shapes), strict=True):
+        out_level = top - used
+        level = out_level + 1 + activation_levels(shape)
+        scale = out_scale = params.scale
+        if shape.square:
+            scale = math.sqrt(params.scale * params.moduli[level - 1])
+            out_scale = scale * scale / params.moduli[level - 1]
+        steps.append(
+            Step(shape=shape, level=level, sum_scale=scale, out_level=out_level, out_scale=out_scale)
+        )
+    return steps
+
+
+def _line(row: Callable[..., str], step: Step, width: int) -> str:
+    shape = step.shape
+    products = sum(t.products for t in shape.transforms)
+    rotations = sum(len({*t.babies, *t.giants} - {0}) for t in shape.transforms)
+    added = sum(len(t.sums) for t in shape.transforms)
+    activation = "" if shape.degree == 1 else "square" if shape.square else f"degree {shape.degree}"
+    levels_ = f"{step.level}-{step.out_level}"
+    count = shape.layout.ciphertexts(width)
+    return row(shape.name[:30], levels_, count, products, rotations, added, activation).rstrip()
