@@ -42,8 +42,8 @@ def compile(
     features): the scale is chosen on them, and their scores are checked against what the parameters can hold.
     security: 128, 192 or 256 bits. optimise: 'latency' for the time of one sample, 'throughput' for thousands
     side by side, one feature a ciphertext. precision: bits behind the point that the samples' scores keep, by
-    the bound of noise and rounding, by default PRECISION_BITS. scale_bits: a scale of your own instead, 2^40 by
-    default without samples. spec: all parameters of your own.
+    the bound of noise and rounding, by default PRECISION_BITS. scale_bits: a scale of your own instead, 2^40
+    by default without samples. spec: all parameters of your own.
     TypeError for a network that cannot be read, ValueError for one that no parameters carry.
     """
     if optimise not in PRECISION_BITS:

@@ -20,8 +20,8 @@ from he.ckks import frame
 from he.ckks.frame import Bytes
 from he.client import Client
 from he.engines.choose import choose
-from he.link import PIECE_BYTES, PIECE_TIMEOUT_S, REQUESTS_AT_ONCE, Incoming, Kind, Link
 from he.latency.plan import LARGEST_PLAN_BYTES
+from he.link import PIECE_BYTES, PIECE_TIMEOUT_S, REQUESTS_AT_ONCE, Incoming, Kind, Link
 from pqc.channel import Channel
 
 LARGEST_ERROR_BYTES = 4096

@@ -1,7 +1,7 @@
 """Plan: levels, scales, layouts and rotations of a network in the latency layout. No weights, no keys.
 
-A client needs it to make keys and to encrypt. From bytes it is derived and checked anew: what stands in them is
-the parameters, the layouts and which rotations take place.
+A client needs it to make keys and to encrypt. From bytes it is derived and checked anew: what stands in them
+is the parameters, the layouts and which rotations take place.
 """
 
 import hashlib

@@ -23,7 +23,7 @@ Linear = TypeVar("Linear")
 @dataclass(frozen=True, eq=False)
 class Encoded(Generic[Plain, Linear]):
     """A block's weights. pieces: for each source (target, source, matrix) of ciphertexts; sums: rotations
-    that add up what a source gives, in slots; bias of each target; coefficients of a polynomial, if it is one.
+    that add up what a source gives, in slots; bias of each target; coefficients: of a polynomial, if any.
     """
 
     pieces: list[list[tuple[int, int, Linear]]]

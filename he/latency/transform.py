@@ -1,9 +1,9 @@
 """A sparse matrix between two layouts as diagonals, with baby steps and giant steps.
 
 A product with a matrix is a sum of products with rotations of the vector: sum_k d_k * rot_k(x) (Halevi and
-Shoup, CRYPTO 2014). Where the source is repeated every p places, rotations count modulo p. A narrow target can
-be folded: its sums are spread over places a `fold` apart, so that only `fold` different rotations are needed,
-and added up by rotations afterwards (Gazelle's hybrid: Juvekar, Vaikuntanathan and Chandrakasan, USENIX
+Shoup, CRYPTO 2014). Where the source is repeated every p places, rotations count modulo p. A narrow target
+can be folded: its sums are spread over places a `fold` apart, so that only `fold` different rotations are
+needed, and added up by rotations afterwards (Gazelle's hybrid: Juvekar, Vaikuntanathan and Chandrakasan, USENIX
 Security 2018, section 4.3).
 """
 

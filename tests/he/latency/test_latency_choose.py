@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+import he
+from he.ckks.params import CkksSpec
+from he.latency.arrange import arrange
+from he.latency.choose import Planner
+from he.latency.cost import Costs, LevelCosts
+from he.model.blocks import of_graph
+from he.model.graph import Graph
+
+
+def test_less_precision_takes_a_smaller_scale(residual: Graph) -> None:
+    planner = Planner(of_graph(residual), residual.input_shape)
+    samples = np.random.default_rng(0).uniform(-1, 1, size=(4, 32))
+    exact, rough = planner.with_precision(samples, 14), planner.with_precision(samples, 4)
+    assert rough.params.spec.scale_bits < exact.params.spec.scale_bits
+    assert rough.params.security == exact.params.security == 128
+    model = he.Model(exact, planner.blocks, np.arange(3))
+    assert model.predicted_error(samples) < 2.0**-14
+    with pytest.raises(ValueError, match="60 bits of precision asked for, expected at most"):
+        planner.with_precision(samples, 60)
+
+
+def test_the_cheaper_of_two_machines_layouts_is_chosen(residual: Graph, tiny: CkksSpec) -> None:
+    """Costs only decide; on a machine where products are dear, fewer are made or as many."""
+    params, blocks = he.CkksParams.from_spec(tiny), of_graph(residual)
+    dear = arrange(blocks, residual.input_shape, params, Costs(butterfly_ns=0.001, product_ns=100.0))
+    cheap = arrange(blocks, residual.input_shape, params, Costs(butterfly_ns=100.0, product_ns=0.001))
+    count = [sum(t.products for s in a.shapes for t in s.transforms) for a in (dear, cheap)]
+    assert count[0] <= count[1]
+
+
+def test_costs_grow_with_the_level(tiny: CkksSpec) -> None:
+    params = he.CkksParams.from_spec(tiny)
+    low, high = (LevelCosts.of(params, level, Costs()) for level in (1, 5))
+    assert low.giant < high.giant and low.baby < high.baby and low.multiply < high.multiply
+
+
+def test_measured_costs_are_times() -> None:
+    costs = Costs.measure(10)
+    assert 0.001 < costs.butterfly_ns < 1000
+    assert 0.001 < costs.product_ns < 1000
