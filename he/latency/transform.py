@@ -3,8 +3,8 @@
 A product with a matrix is a sum of products with rotations of the vector: sum_k d_k * rot_k(x) (Halevi and
 Shoup, CRYPTO 2014). Where the source is repeated every p places, rotations count modulo p. A narrow target
 can be folded: its sums are spread over places a `fold` apart, so that only `fold` different rotations are
-needed, and added up by rotations afterwards (Gazelle's hybrid: Juvekar, Vaikuntanathan and Chandrakasan, USENIX
-Security 2018, section 4.3).
+needed, and added up by rotations afterwards (Gazelle's hybrid: Juvekar, Vaikuntanathan and Chandrakasan,
+USENIX Security 2018, section 4.3).
 """
 
 from collections.abc import Iterator

@@ -28,7 +28,8 @@ def test_a_torch_network_is_compiled() -> None:
     from torch import nn
 
     model = he.compile(nn.Sequential(nn.Linear(5, 4), nn.Flatten(), nn.Linear(4, 2)))
-    assert [step.shape for step in model.plan.steps] == [("dense", 5, 2)]
+    (shape,) = model.plan.shapes
+    assert (model.plan.features, shape.layout.features, shape.degree) == (5, 2, 1)
 
 
 def test_the_smallest_ring_is_chosen() -> None:
@@ -36,13 +37,15 @@ def test_the_smallest_ring_is_chosen() -> None:
     assert he.compile(deep[:1]).plan.params.n == 2**13  # 50 + 40 + 50 = 140 of 214 bits
     assert he.compile(deep).plan.params.n == 2**14  # 50 + 6 * 40 + 50 = 340 of 430 bits
     assert he.compile(deep[:1], security=256).plan.params.n == 2**14
-    assert he.compile([he.Dense(np.ones((1, 5000)))]).plan.params.n == 2**14  # 8192 slots
+    wide = he.compile([he.Dense(np.ones((1, 5000)))]).plan
+    assert wide.params.n == 2**13  # in two ciphertexts of 4096 slots
+    assert wide.input_layout.ciphertexts(wide.width) == 2
 
 
 def test_what_no_parameters_carry_is_refused() -> None:
     deep = [he.Dense(np.eye(2)), he.Square()] * 50
     with pytest.raises(
-        ValueError, match=r"100 levels and 2 slots need 4100 bits of modulus .* expected at most 35"
+        ValueError, match=r"100 levels and 1 slots need 4100 bits of modulus .* expected at most 35"
     ):
         he.compile(deep)
     with pytest.raises(ValueError, match="security is 100, expected one of"):
@@ -53,4 +56,5 @@ def test_what_no_parameters_carry_is_refused() -> None:
 
 def test_samples_with_scores_that_wrap_round_are_refused() -> None:
     with pytest.raises(ValueError, match="the samples' scores reach 1000, expected less than 512"):
-        he.compile([he.Dense([[1.0]])], samples=[[1000.0]])
+        he.compile([he.Dense([[1.0]])], samples=[[1000.0]], scale_bits=40)
+    assert he.compile([he.Dense([[1.0]])], samples=[[1000.0]]).plan.largest_score > 1000

@@ -60,7 +60,7 @@ def test_it_travels_as_bytes_and_is_derived_anew(tiny: he.CkksSpec) -> None:
             },
             "needs 6 levels",
         ),
-        ({"layout": "other"}, "of layout 'throughput'"),
+        ({"layout": "other"}, "of layout 'latency'"),
         ({"more": 1}, "of layout 'throughput'"),
     ],
 )
