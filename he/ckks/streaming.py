@@ -56,6 +56,7 @@ class Reader:
         expect("version", version, VERSION)
         self.engine = engine_name(engine)
         self.left, self._source, self._digest = self.length, read, hashlib.sha256(head)
+        self._finished = False
 
     def expect(self, kind: Kind, engine: str, owner: bytes, largest: int) -> None:
         """ValueError unless the header says this, and at most `largest` bytes of body."""
@@ -75,6 +76,9 @@ class Reader:
         return data
 
     def finish(self) -> None:
-        """ValueError unless all of the body was read and the checksum is right."""
+        """ValueError unless all of the body was read and the checksum is right; a second call does nothing."""
+        if self._finished:
+            return
         expect("length of the body", self.length, self.length - self.left)
         expect("checksum", self._source(SUM_BYTES).hex(), self._digest.digest()[:SUM_BYTES].hex())
+        self._finished = True

@@ -48,7 +48,8 @@ class SealEngine:
     ) -> "SealEvaluator":
         """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit."""
         if isinstance(keys, Reader):
-            keys = keys.read(keys.left)
+            reader, keys = keys, keys.read(keys.left)
+            reader.finish()  # SEAL parses nothing that is damaged
         return SealEvaluator(_Context(params), rotations, keys)
 
     def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
