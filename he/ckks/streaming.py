@@ -76,7 +76,7 @@ class Reader:
         return data
 
     def finish(self) -> None:
-        """ValueError unless all of the body was read and the checksum is right; a second call does nothing."""
+        """ValueError unless all of the body was read and the checksum is right. Again: nothing."""
         if self._finished:
             return
         expect("length of the body", self.length, self.length - self.left)
