@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from mpc.comparison import replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
@@ -86,6 +87,7 @@ def prepare() -> None:
     replace_readers(crypten)
     replace_defaults(crypten)
     replace_operations(crypten)
+    replace_comparisons(crypten)
     replace_layers(crypten)
     replace_replicated(crypten)
     replace_convolutions(crypten)

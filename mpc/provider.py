@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
 from mpc.dealer.client import DealerClient
 from mpc.dealer.tuples import Request
+from mpc.protocols.compare import ComparisonMask
 from mpc.protocols.truncate import TruncationMask
 
 NAME = "DEALER"
@@ -58,6 +60,11 @@ class DealerProvider:
     def truncation_mask(self, size: torch.Size, divisor: int) -> TruncationMask:
         """Shares of r, floor(r / divisor) and r's top bit."""
         return TruncationMask(*self._dealer.deal(Request("truncation", (tuple(size),), divisor=divisor)))
+
+    def comparison(self, count: int) -> ComparisonMask:
+        """What the signs of `count` numbers use up."""
+        parts = self._dealer.deal(Request("comparison", ((count,),)))
+        return ComparisonMask(*(part.numpy().view(np.uint64) for part in parts))
 
     def trace(self, *_: Any, **__: Any) -> NoReturn:
         """There is no cache of tuples to fill by hand."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from mpc.engine import concatenate
+from mpc.comparison import places, play
+from mpc.engine import concatenate, crypten
 
 
 def is_secret(x: Any) -> bool:
@@ -34,37 +35,16 @@ def positive(x: Any) -> Any:
 def largest(x: Any) -> Any:
     """One-hot rows that mark the largest entry of each row of x, shape (rows, columns).
 
-    Of equal entries the first counts, as in torch. log2(columns) rounds of comparisons.
+    Of equal entries the first counts, as in torch. ceil(log2(columns)) comparisons one after the other.
     """
     if not is_secret(x):
         return torch.nn.functional.one_hot(x.argmax(dim=1), x.size(1)).to(x.dtype)
-    winners, wins = _play(x)
-    place = zeros_like(winners) + 1.0
-    for second_wins in reversed(wins):
-        pairs = second_wins.size(1)
-        chosen = place[:, :pairs]
-        second = chosen * second_wins
-        both = join([(chosen - second).unsqueeze(2), second.unsqueeze(2)], dim=2)
-        rest = [place[:, pairs:]] if place.size(1) > pairs else []
-        place = join([both.reshape(x.size(0), 2 * pairs), *rest], dim=1)
-    return place
+    return zeros_like(x) + places(crypten, play(crypten, x)[1], x.size())
 
 
 def maximum(x: Any) -> Any:
     """The largest entry of each row of x, shape (rows, 1)."""
-    return _play(x)[0] if is_secret(x) else x.max(dim=1, keepdim=True).values
-
-
-def _play(x: Any) -> tuple[Any, list[Any]]:
-    """Neighbours play until one column is left: that column, and which second ones won in each round."""
-    wins = []
-    while x.size(1) > 1:
-        even = x.size(1) // 2 * 2
-        first, second = x[:, 0:even:2], x[:, 1:even:2]
-        wins.append(positive(second - first))
-        best = first + wins[-1] * (second - first)
-        x = join([best, x[:, even:]], dim=1) if even < x.size(1) else best
-    return x, wins
+    return play(crypten, x)[0] if is_secret(x) else x.max(dim=1, keepdim=True).values
 
 
 def join(parts: Sequence[Any], dim: int) -> Any:

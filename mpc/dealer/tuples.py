@@ -12,12 +12,13 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
 import torch
 
+from mpc.protocols import compare
 from mpc.protocols.truncate import unsigned_quotient
 from mpc.randomness import Stream
 
@@ -34,8 +35,8 @@ class Request:
     """One tuple to deal: public shapes and names only.
 
     `kind` is "product" (c = op(a, b, **options) mod 2^64), "square" (r, r^2), "and" (c = a & b, bitwise
-    shares), "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap)
-    or "truncation" (r, floor(r / divisor), top bit of r).
+    shares), "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap),
+    "truncation" (r, floor(r / divisor), top bit of r) or "comparison" (mpc.protocols.compare.ComparisonMask).
     """
 
     kind: str
@@ -62,19 +63,26 @@ class Request:
         return request
 
 
+class _Shape(NamedTuple):
+    """A part's shape, whether its shares combine by exclusive or, and the bits of a freely drawn word."""
+
+    size: Shape
+    bitwise: bool = False
+    bitlength: int = 64
+
+
 @dataclass(frozen=True)
 class _Kind:
     operands: int
-    bitlength: int
-    bitwise: bool
+    free: Callable[[Request], list[_Shape]]
+    derived: Callable[[Request], list[_Shape]]
+    # From the request, the freely drawn parts in the clear, and every party's shares of them.
     derive: Callable[[Request, list[torch.Tensor], list[list[torch.Tensor]]], list[torch.Tensor]]
-    derived_bitwise: bool = False
 
 
 def draw_free(request: Request, stream: Stream) -> list[torch.Tensor]:
     """One party's shares of the freely drawn parts."""
-    bitlength = _KINDS[request.kind].bitlength
-    return [stream.bits(size, bitlength) for size in request.sizes]
+    return [stream.bits(part.size, part.bitlength) for part in _KINDS[request.kind].free(request)]
 
 
 def draw_derived(request: Request, stream: Stream) -> list[torch.Tensor]:
@@ -85,23 +93,22 @@ def draw_derived(request: Request, stream: Stream) -> list[torch.Tensor]:
 @functools.lru_cache(maxsize=4096)
 def derived_sizes(request: Request) -> tuple[Shape, ...]:
     """The shapes of the derived parts, worked out without any data."""
-    if request.kind == "product":
-        return (_product_size(request),)
-    if request.kind == "and":
-        return (np.broadcast_shapes(*request.sizes),)
-    return (request.sizes[0],) * (2 if request.kind == "truncation" else 1)
+    return tuple(part.size for part in _KINDS[request.kind].derived(request))
 
 
 def corrections(request: Request, streams: Sequence[Stream]) -> list[torch.Tensor]:
     """The first party's shares of the derived parts; needs every party's stream, so only a dealer can."""
     kind = _KINDS[request.kind]
     shares = [draw_free(request, stream) for stream in streams]
-    free = [_combine(parts, kind.bitwise) for parts in zip(*shares, strict=True)]
+    free = [
+        _combine(parts, shape.bitwise)
+        for shape, parts in zip(kind.free(request), zip(*shares, strict=True), strict=True)
+    ]
     masks = [draw_derived(request, stream) for stream in streams[1:]]
     derived = kind.derive(request, free, shares)
     return [
-        _remove(part, [mask[index] for mask in masks], kind.derived_bitwise)
-        for index, part in enumerate(derived)
+        _remove(part, [mask[index] for mask in masks], shape.bitwise)
+        for index, (shape, part) in enumerate(zip(kind.derived(request), derived, strict=True))
     ]
 
 
@@ -134,17 +141,53 @@ def count_wraps(shares: Sequence[torch.Tensor]) -> torch.Tensor:
     return wraps
 
 
+def _comparison_shapes(request: Request) -> list[_Shape]:
+    bitwise = (False, True, True, False, False)
+    sizes = compare.words_for(request.sizes[0][0])
+    return [_Shape(size, own) for size, own in zip(sizes, bitwise, strict=True)]
+
+
+def _derive_comparison(free: list[torch.Tensor]) -> list[torch.Tensor]:
+    parts = compare.derive(*(part.numpy().view(np.uint64) for part in free))
+    return [torch.from_numpy(part.view(np.int64)) for part in parts]
+
+
+def _as_given(bitwise: bool = False, bitlength: int = 64) -> Callable[[Request], list[_Shape]]:
+    return lambda request: [_Shape(size, bitwise, bitlength) for size in request.sizes]
+
+
 _KINDS = {
-    "product": _Kind(2, 64, False, lambda request, free, _: [_product(request, *free)]),
-    "square": _Kind(1, 64, False, lambda request, free, _: [free[0] * free[0]]),
-    "and": _Kind(2, 64, True, lambda request, free, _: [free[0] & free[1]], derived_bitwise=True),
-    "bit": _Kind(1, 1, True, lambda request, free, _: [free[0]]),
-    "wraps": _Kind(1, 64, False, lambda request, free, shares: [count_wraps([own[0] for own in shares])]),
+    "product": _Kind(
+        2,
+        _as_given(),
+        lambda request: [_Shape(_product_size(request))],
+        lambda request, free, _: [_product(request, *free)],
+    ),
+    "square": _Kind(1, _as_given(), _as_given(), lambda request, free, _: [free[0] * free[0]]),
+    "and": _Kind(
+        2,
+        _as_given(bitwise=True),
+        lambda request: [_Shape(np.broadcast_shapes(*request.sizes), bitwise=True)],
+        lambda request, free, _: [free[0] & free[1]],
+    ),
+    "bit": _Kind(1, _as_given(True, 1), _as_given(), lambda request, free, _: [free[0]]),
+    "wraps": _Kind(
+        1,
+        _as_given(),
+        _as_given(),
+        lambda request, free, shares: [count_wraps([own[0] for own in shares])],
+    ),
     "truncation": _Kind(
         1,
-        64,
-        False,
+        _as_given(),
+        lambda request: [_Shape(request.sizes[0])] * 2,
         lambda request, free, _: [unsigned_quotient(free[0], request.divisor), (free[0] < 0).long()],
+    ),
+    "comparison": _Kind(
+        1,
+        lambda request: _comparison_shapes(request)[:2],
+        lambda request: _comparison_shapes(request)[2:],
+        lambda request, free, _: _derive_comparison(free),
     ),
 }
 
@@ -163,6 +206,8 @@ def _check(request: Request) -> None:
         raise ValueError(f"options {sorted(unknown)} are none of {_OPTIONS}")
     if request.kind == "truncation" and not 2 <= request.divisor < 1 << 62:
         raise ValueError(f"a divisor lies in [2, 2^62), got {request.divisor}")
+    if request.kind == "comparison" and len(request.sizes[0]) != 1:
+        raise ValueError(f"comparisons are dealt in a row, got the shape {request.sizes[0]}")
     words = sum(math.prod(size) for size in (*request.sizes, *derived_sizes(request)))
     if words > MAX_WORDS:
         raise ValueError(f"at most {MAX_WORDS} words in one tuple, got {words}")
