@@ -1,6 +1,6 @@
 """CrypTen's comparisons and what is built on them, by the protocol of `mpc.protocols.compare`.
 
-CrypTen shares every party's share bit by bit and adds them up in a circuit: 8 rounds and 432 bytes a sign test
+CrypTen shares every party's share bit by bit and adds them up in a circuit: 8 rounds and 432 bytes a test
 between two parties, sent and received, against 4 rounds and 24.5 bytes here. ReLU, absolute value and the
 larger of two numbers cost nothing beyond the test.
 """
@@ -18,7 +18,7 @@ from mpc.protocols.opening import Array, Protocol, Result, together
 
 
 class Negative(NamedTuple):
-    """Secret tensors: `bit` is 1 where the argument is negative, else 0; `part` is the argument there, else 0."""
+    """Secret tensors: `bit` is 1 where the argument is negative, `part` the argument there; else 0."""
 
     bit: Any
     part: Any

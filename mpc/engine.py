@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from mpc.comparison import replace_comparisons
+from mpc.comparison import places, play, replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
@@ -131,6 +131,16 @@ def _check_input(value: torch.Tensor, size: Sequence[int]) -> None:
 
 def concatenate(parts: Sequence[Any], dim: int) -> Any:
     return crypten.cat(list(parts), dim=dim)
+
+
+def row_maximum(x: Any) -> Any:
+    """The largest entry along the last dimension of a secret tensor, which is kept with size 1."""
+    return play(crypten, x)[0]
+
+
+def one_hot_maximum(x: Any) -> Any:
+    """1 at the first largest entry along the last dimension of a secret tensor, without fractional bits."""
+    return places(crypten, play(crypten, x)[1], x.size())
 
 
 class _Door:

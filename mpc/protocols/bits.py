@@ -41,7 +41,7 @@ def to_planes(words: Array) -> Array:
 
 def to_numbers(plane: Array, count: int) -> Array:
     """The bits of one plane as `count` numbers 0 or 1 (uint64)."""
-    bits = np.unpackbits(plane.view(np.uint8), bitorder="little")[:count]
+    bits: Array = np.unpackbits(plane.view(np.uint8), bitorder="little")[:count]
     return bits.astype(np.uint64)
 
 
@@ -69,13 +69,16 @@ def monomials(variables: int) -> list[int]:
     return [subset for subset in range(1, 1 << variables) if subset.bit_count() > 1]
 
 
-def multiply(planes: Sequence[Array], subset: int) -> Array:
+def multiply(planes: Sequence[Array] | Array, subset: int) -> Array:
     """The conjunction of the planes in `subset`."""
     chosen = [plane for place, plane in enumerate(planes) if subset >> place & 1]
-    return np.bitwise_and.reduce(chosen)
+    product: Array = np.bitwise_and.reduce(chosen)
+    return product
 
 
-def masked_product(public: Sequence[Array], subset: int, shares: Mapping[int, Array], first: bool) -> Array:
+def masked_product(
+    public: Sequence[Array] | Array, subset: int, shares: Mapping[int, Array], first: bool
+) -> Array:
     """This party's share of the conjunction over i in `subset` of (public_i xor a_i).
 
     `shares` has this party's share of the conjunction of a_i for every non-empty part of `subset`; `first` is

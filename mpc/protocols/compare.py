@@ -2,8 +2,8 @@
 
 The parties open c = x + r for a dealt mask r. With x = c - r mod 2^64 the sign of x is the exclusive or of
 the top bits of c and r and of the borrow, which is one when the 63 low bits of c are less than those of r
-(Damgard, Fitzi, Kiltz, Nielsen, Toft, TCC 2006; a dealer in place of the joint choice of r). The comparison of
-the public c with r goes up a tree with four children a node. A child is "less" (L) or "equal" (E), and
+(Damgard, Fitzi, Kiltz, Nielsen, Toft, TCC 2006; a dealer in place of the joint choice of r). The public c is
+compared with r up a tree with four children a node. A child is "less" (L) or "equal" (E), and
 
     L = L3 + E3 L2 + E3 E2 L1 + E3 E2 E1 L0    and    E = E3 E2 E1 E0    over GF(2).
 
@@ -23,13 +23,11 @@ a simulator draws it at random; opened shares are re-randomised by the dealt one
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from mpc.protocols.bits import (
-    WORD,
     from_wire,
     masked_product,
     monomials,

@@ -1,4 +1,4 @@
-"""Openings of several protocols in one message: a protocol yields what it wants opened, and is sent the values.
+"""Openings of several protocols in one message: each yields what it wants opened, and is sent the values.
 
 A protocol is a generator, so that protocols which do not need each other run side by side and share rounds.
 """
@@ -17,13 +17,13 @@ Result = TypeVar("Result")
 
 
 class Part(NamedTuple):
-    """One party's share of what is to be opened: of a sum mod 2^64 (uint64) or of bits (uint8, exclusive or)."""
+    """One party's share of what is to be opened: of words (uint64, added) or bits (uint8, exclusive or)."""
 
     share: Array
 
     @property
     def bitwise(self) -> bool:
-        return self.share.dtype == np.uint8
+        return bool(self.share.dtype == np.uint8)
 
 
 # Yields parts, is sent the opened arrays of the same shapes, and returns its result.

@@ -1,4 +1,4 @@
-"""All parties of a protocol in one process: dealt tuples, sharings from fixed seeds, and openings in lockstep."""
+"""All parties of a protocol in one process: dealt tuples, sharings by seed, and openings in lockstep."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_four_openings_of_98_bits() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, 2**63 - 1, -(2**63)])
 def test_what_is_opened_is_uniform_whatever_the_value(value: int) -> None:
-    """Chi-square of each opening's bytes, for 2^16 tests of one value; 255 degrees, bounds at 2^-40 and more."""
+    """Chi-square of each opening's bytes, for 2^16 tests of one value, 255 degrees: bounds at 2^-40."""
     record: list[list[Array]] = []
     compare(np.full(1 << 16, value).view(np.uint64), 2, seed=7, record=record)
     for step in record:

@@ -1,4 +1,4 @@
-"""Comparisons of secret tensors: values, and rounds and bytes counted exactly, for one, two and three parties."""
+"""Comparisons of secret tensors: values, exact rounds and bytes, for one, two and three parties."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 import mpc
 
 COUNT = 400
-# Before each message stands its length; each round is one message.
+# A message of the channel has its length in front and a round is one message to each other party.
 FRAME = 8
 # 64 bits opened, then 27, 6 and 1 masked ones.
 TEST_BITS = 98
