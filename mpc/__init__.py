@@ -5,6 +5,7 @@
     check_table           what a table must be                                (table)
     join_columns, join_rows, Scaling                 who owns which part      (data, joint)
     LogisticRegression    training on shares, and its twin in the clear       (linear)
+    Checkpoints           a training goes on after a crash                    (checkpoint)
     Cost                  rounds, bytes and seconds                           (cost)
     install               programs written for plain CrypTen, unchanged       (plain)
 
@@ -20,6 +21,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mpc.checkpoint import Checkpoints
     from mpc.cost import Cost
     from mpc.data import Scaling, join_columns, join_rows
     from mpc.linear import LogisticRegression
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from mpc.table import check_table
 
 __all__ = [
+    "Checkpoints",
     "Cost",
     "LogisticRegression",
     "Party",
@@ -42,6 +45,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Checkpoints": "checkpoint",
     "Cost": "cost",
     "LogisticRegression": "linear",
     "Party": "party",

@@ -11,12 +11,15 @@ from typing import Annotated
 import typer
 
 from mpc.check import check as check_roster
-from mpc.party import Party, deal
+from mpc.party import Party, Survival, deal
 from mpc.roster import Member, Roster, parse_address
 from pqc import Identity, Listener
 from pqc.cli.options import IdentityFile, Secret, load_identity, passphrase
 
 PartiesFile = Annotated[Path, typer.Option("--parties", "-p", help="The roster, a TOML file.")]
+CheckpointsFolder = Annotated[
+    Path | None, typer.Option("--checkpoints", help="A folder of this party's own, to survive a crash.")
+]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for a silent member.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -60,6 +63,9 @@ def run(
     parties: PartiesFile,
     timeout: Timeout = 60.0,
     secret: Secret = None,
+    checkpoints: CheckpointsFolder = None,
+    every: Annotated[int, typer.Option("--every", help="Steps from one checkpoint to the next.")] = 10,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints there.")] = False,
 ) -> None:
     """Run program(party) from a file, which must be the same at all parties, and show what it returns."""
     me, roster = load_identity(identity, secret), Roster.load(parties)
@@ -67,8 +73,12 @@ def run(
     function = runpy.run_path(str(program), run_name="mpc_program").get("program")
     if not callable(function):
         raise ValueError(f"{program} defines no function program(party)")
+    if resume and checkpoints is None:
+        raise ValueError("--resume needs --checkpoints, the folder with the checkpoints to go on from")
+    survival = None if checkpoints is None else Survival(checkpoints, every, resume)
     with _listen(me, roster) as listener:
         party = Party.join(me, listener, roster, timeout, program=hashlib.sha256(source).hexdigest())
+    party.survival = survival
     try:
         result = function(party)
     except BaseException:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 
 from mpc.batches import SCHEDULES, batches, factor
+from mpc.checkpoint import Checkpoints
 from mpc.party import Party
 from mpc.released import LinearModel
-from mpc.tensors import is_secret, opened, positive, zeros_like
+from mpc.stopping import Best, check_tol, state_of
+from mpc.tensors import is_secret, zeros_like
 
 # What a fixed-point number with 16 fractional bits can tell from zero.
 UNIT = 2.0**-16
-LEAST_TOL = 16 * UNIT
 
 
 @dataclass(eq=False)
@@ -68,8 +71,7 @@ class Linear(ABC):
             raise ValueError(
                 f"check_every and patience >= 1 were expected, got {self.check_every}, {self.patience}"
             )
-        if not self.tol >= LEAST_TOL:
-            raise ValueError(f"tol must be at least 2^-12, beyond the rounding of scores, got {self.tol}")
+        check_tol(self.tol)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The settings by name, as scikit-learn's tools want them."""
@@ -85,28 +87,66 @@ class Linear(ABC):
             setattr(self, name, value)
         return self
 
-    def fit(self, x: Any, y: Any, validation: tuple[Any, Any] | None = None) -> Self:
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        validation: tuple[Any, Any] | None = None,
+        *,
+        checkpoints: Checkpoints | None = None,
+    ) -> Self:
         """Train on x of shape (rows, features), standardised, and y of shape (rows, outputs).
 
         Both secret, or both torch tensors, and so are `coef_` of shape (features, outputs) and `intercept_`
         of shape (1, outputs) afterwards. `validation` is a pair like (x, y), wanted if `patience` is set.
+        With `checkpoints` of secret tensors a training that was cut off goes on where it was.
         """
         _check(x, y)
         if (validation is None) != (self.patience is None):
             raise ValueError("patience and validation data go together: give both or neither")
         self._begin(x, y)
-        row_weights = self._row_weights(y)
-        best = None
-        for step, rows in enumerate(batches(x.size(0), self.batch_size, self.steps, self.seed)):
+        data, best, first = (x, y, self._row_weights(y), validation), None, 0
+        if checkpoints is not None:
+            settings = {"model": type(self).__name__, **self.get_params(), "shape": tuple(x.size())}
+            first, data, state = checkpoints.begin(settings, data, self._state(best))
+            best = self._restore(*state)
+        best = self._train(*data, best, first, checkpoints)
+        if checkpoints is not None:
+            checkpoints.end()
+        if best is not None:
+            self.coef_, self.intercept_ = best.weights
+        return self
+
+    def _train(
+        self,
+        x: Any,
+        y: Any,
+        row_weights: Any,
+        validation: tuple[Any, Any] | None,
+        best: Best | None,
+        first: int,
+        checkpoints: Checkpoints | None,
+    ) -> Best | None:
+        """Take the steps from number `first` on."""
+        order = batches(x.size(0), self.batch_size, self.steps, self.seed)
+        for step, rows in islice(enumerate(order), first, None):
+            if best is not None and best.checks_since == self.patience:
+                break
             rate = self.learning_rate * factor(self.schedule, step, self.steps)
             self._step(self._rows(x, rows), self._rows(y, rows), self._rows(row_weights, rows), rate)
             if validation is not None and (step + 1) % self.check_every == 0:
-                best = _Best.after(best, self, *validation)
-                if best.checks_since == self.patience:
-                    break
-        if best is not None:
-            self.coef_, self.intercept_ = best.coef, best.intercept
-        return self
+                score, weights = self.score(*validation), [self.coef_, self.intercept_]
+                best = Best.after(best, score, weights, self.tol)
+            if checkpoints is not None:
+                checkpoints.after(step + 1, partial(self._state, best))
+        return best
+
+    def _state(self, best: Best | None) -> list[Any]:
+        return [self.coef_, self.intercept_, list(self._velocity), state_of(best)]
+
+    def _restore(self, coef: Any, intercept: Any, velocity: list[Any], kept: list[Any] | None) -> Best | None:
+        self.coef_, self.intercept_, self._velocity = coef, intercept, (velocity[0], velocity[1])
+        return Best.restore(kept)
 
     def decision_function(self, x: Any) -> Any:
         """Scores X w + b of shape (rows, outputs), as secret as x is."""
@@ -171,24 +211,6 @@ class Linear(ABC):
         if coef is None or intercept is None:
             raise TypeError("weights and bias are opened together")
         return LinearModel(coef.double().numpy(), intercept.double().numpy()[0], self.classifies)
-
-
-@dataclass(repr=False)
-class _Best:
-    """The best weights so far, and how many checks ago."""
-
-    score: Any
-    coef: Any
-    intercept: Any
-    checks_since: int = 0
-
-    @classmethod
-    def after(cls, best: _Best | None, model: Linear, x: Any, y: Any) -> _Best:
-        score = model.score(x, y)
-        if best is None or bool(opened(positive(score - (best.score + model.tol))).item()):
-            return cls(score, model.coef_, model.intercept_)
-        best.checks_since += 1
-        return best
 
 
 def _check(x: Any, y: Any) -> None:

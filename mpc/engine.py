@@ -8,6 +8,7 @@ the values).
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -58,12 +59,14 @@ class SharedKeys:
     """Keys of the streams behind pseudo-random sharings of zero, and of coins that all parties know.
 
     Sharings of zero as in Araki, Furukawa, Lindell, Nof, Ohara, ePrint 2016/768, section 2.2.
-    `previous` and `next` are shared with the neighbours in rank order, `coins` with everybody.
+    `previous` and `next` are shared with the neighbours in rank order, `coins` with everybody, `local` with
+    nobody.
     """
 
     previous: bytes
     next: bytes
     coins: bytes
+    local: bytes
 
 
 def prepare() -> None:
@@ -107,7 +110,7 @@ def start(communicator: ChannelCommunicator, dealer: DealerClient, keys: SharedK
     _Door.communicator = communicator
     provider = DealerProvider(crypten, dealer)
     vars(crypten.mpc)["__SUPPORTED_PROVIDERS"] = Providers(provider, substitute=_Door.join is not None)
-    _set_streams(keys)
+    set_streams(keys)
 
 
 def secret(value: torch.Tensor | None, owner: int, size: Sequence[int]) -> Any:
@@ -127,6 +130,20 @@ def _check_input(value: torch.Tensor, size: Sequence[int]) -> None:
         )
     if value.nelement() and float(value.abs().max()) >= LARGEST:
         raise ValueError(f"largest magnitude is {float(value.abs().max()):g}, must be below {LARGEST:g}")
+
+
+def share_of(tensor: Any) -> tuple[torch.Tensor, int]:
+    """This party's additive share (int64) of a secret tensor, and the factor that its values carry in it."""
+    if not isinstance(tensor, crypten.mpc.MPCTensor) or tensor.ptype != crypten.mpc.arithmetic:
+        raise TypeError(f"an additively shared tensor was expected, got {type(tensor).__name__}")
+    return tensor.share, tensor.encoder._scale
+
+
+def from_share(share: torch.Tensor, scale: int) -> Any:
+    """The secret tensor of which every party gives its share; `scale` is a power of two."""
+    tensor = crypten.mpc.MPCTensor.from_shares(share, precision=scale.bit_length() - 1)
+    tensor.encoder._scale = scale
+    return tensor
 
 
 def concatenate(parts: Sequence[Any], dim: int) -> Any:
@@ -189,14 +206,15 @@ def _run_multiprocess(original: Callable[..., Any]) -> Callable[..., Any]:
     return run_multiprocess
 
 
-def _set_streams(keys: SharedKeys) -> None:
+def set_streams(keys: SharedKeys, index: int = 0) -> None:
+    """Draw from streams of these keys from now on, each from number `index` of its key's."""
     # Coins need no secrecy among the parties; CrypTen hands them to torch, which wants its own generator.
-    coins = torch.Generator().manual_seed(int.from_bytes(keys.coins[:8], "little", signed=True))
+    seed = hashlib.blake2b(keys.coins + index.to_bytes(8, "big"), digest_size=8).digest()
     own = {
-        "prev": Stream(keys.previous),
-        "next": Stream(keys.next),
-        "local": Stream.fresh(),
-        "global": coins,
+        "prev": Stream(keys.previous, index),
+        "next": Stream(keys.next, index),
+        "local": Stream(keys.local, index),
+        "global": torch.Generator().manual_seed(int.from_bytes(seed, "little", signed=True)),
     }
     for name, generator in own.items():
         crypten.generators[name] = {CPU: generator}

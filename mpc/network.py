@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Self
 
 import torch
@@ -11,11 +14,24 @@ from torch import nn
 
 from mpc import layers, metrics
 from mpc.batches import batches, factor
+from mpc.checkpoint import Checkpoints
 from mpc.optimise import SGD, Adam
 from mpc.party import Party
+from mpc.stopping import Best, EarlyStop, state_of
 from mpc.tensors import is_secret, largest, positive, probabilities
 
 LOSSES = ("cross-entropy", "mse")
+
+
+@dataclass(frozen=True)
+class _Course:
+    """Which steps are taken on which loss."""
+
+    loss: str
+    steps: int
+    batch_size: int | None
+    schedule: str
+    seed: int
 
 
 class Network:
@@ -58,17 +74,65 @@ class Network:
         batch_size: int | None = 32,
         schedule: str = "constant",
         seed: int = 0,
+        stop: EarlyStop | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> Self:
         """Train on x of shape (rows, ...) and y of shape (rows, outputs), both secret or both torch tensors.
 
         Cross-entropy wants one-hot labels, or 0 and 1 in one column; mse wants numbers of size about 1. The
-        loss itself is never computed, only its derivative. Batches come from the public `seed`.
+        loss itself is never computed, only its derivative. Batches come from the public `seed`. `stop`
+        watches the accuracy on held-out rows, for mse R^2 (y of variance about 1). With `checkpoints` of
+        secret tensors a training that was cut off goes on where it was.
         """
         self._check(x, y, loss)
-        for step, rows in enumerate(batches(x.size(0), batch_size, steps, seed)):
-            chosen = torch.from_numpy(rows)
-            self._step(x[chosen], y[chosen], loss, optimiser, factor(schedule, step, steps))
+        course = _Course(loss, steps, batch_size, schedule, seed)
+        data, best, first = [x, y, None if stop is None else [stop.x, stop.y]], None, 0
+        if checkpoints is not None:
+            settings = self._settings(course, optimiser, stop, data)
+            first, data, state = checkpoints.begin(settings, data, self._state(optimiser, None))
+            best = self._restore(optimiser, *state)
+        best = self._train(course, optimiser, data, stop, best, first, checkpoints)
+        if checkpoints is not None:
+            checkpoints.end()
+        if best is not None:
+            self._tensors = best.weights
         return self
+
+    def _train(
+        self,
+        course: _Course,
+        optimiser: SGD | Adam,
+        data: list[Any],
+        stop: EarlyStop | None,
+        best: Best | None,
+        first: int,
+        checkpoints: Checkpoints | None,
+    ) -> Best | None:
+        """Take the steps from number `first` on."""
+        x, y, held_out = data
+        order = batches(x.size(0), course.batch_size, course.steps, course.seed)
+        for step, rows in islice(enumerate(order), first, None):
+            if best is not None and stop is not None and best.checks_since == stop.patience:
+                break
+            chosen, rate = torch.from_numpy(rows), factor(course.schedule, step, course.steps)
+            self._step(x[chosen], y[chosen], course.loss, optimiser, rate)
+            if stop is not None and (step + 1) % stop.check_every == 0:
+                score = self._held_out_score(course.loss, *held_out)
+                best = Best.after(best, score, self._weights(), stop.tol)
+            if checkpoints is not None:
+                checkpoints.after(step + 1, partial(self._state, optimiser, best))
+        return best
+
+    def _settings(
+        self, course: _Course, optimiser: SGD | Adam, stop: EarlyStop | None, data: list[Any]
+    ) -> dict[str, object]:
+        return {
+            "network": str(self._model),
+            "optimiser": optimiser,
+            "course": course,
+            "stop": None if stop is None else (stop.patience, stop.check_every, stop.tol),
+            "shapes": [tuple(table.size()) for table in data[:2]],
+        }
 
     def scores(self, x: Any) -> Any:
         """The last layer's output, shape (rows, outputs), as secret as the network or x is."""
@@ -142,6 +206,22 @@ class Network:
                 gradient = leaf.grad.div(int(count))
                 tensors[name] = optimiser.step(f"{place}.{name}", leaf.detach(), gradient, rate)
         self._tensors = leaves
+
+    def _held_out_score(self, loss: str, x: Any, y: Any) -> Any:
+        return metrics.r2(self.scores(x), y) if loss == "mse" else self.score(x, y)
+
+    def _weights(self) -> list[dict[str, Any]]:
+        return [{name: tensor.detach() for name, tensor in tensors.items()} for tensors in self._tensors]
+
+    def _state(self, optimiser: SGD | Adam, best: Best | None) -> list[Any]:
+        return [self._weights(), optimiser.state(), state_of(best)]
+
+    def _restore(
+        self, optimiser: SGD | Adam, weights: list[dict[str, Any]], moments: dict[str, Any], best: Any
+    ) -> Best | None:
+        self._tensors = weights
+        optimiser.restore(moments)
+        return Best.restore(best)
 
     def _torch_model(self, tensors: list[dict[str, Any]]) -> nn.Sequential:
         model = copy.deepcopy(self._model)

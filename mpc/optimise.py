@@ -8,14 +8,14 @@ from typing import Any
 from mpc.tensors import inverse_sqrt, zeros_like
 
 
-@dataclass(repr=False)
+@dataclass
 class SGD:
     """v <- m v + g + l w, w <- w - a v, as torch.optim.SGD; l2 of 0 or at least 2^-16."""
 
     learning_rate: float = 0.1
     momentum: float = 0.9
     l2: float = 0.0
-    _velocity: dict[str, Any] = field(default_factory=dict, init=False)
+    _velocity: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0 or not 0 <= self.momentum < 1 or (self.l2 and self.l2 < 2.0**-16):
@@ -33,8 +33,15 @@ class SGD:
         self._velocity[name] = gradient
         return weight - gradient * (self.learning_rate * factor)
 
+    def state(self) -> dict[str, Any]:
+        """What it remembers, for a checkpoint."""
+        return dict(self._velocity)
 
-@dataclass(repr=False)
+    def restore(self, state: dict[str, Any]) -> None:
+        self._velocity = dict(state)
+
+
+@dataclass
 class Adam:
     """Adam (Kingma, Ba, 2015, algorithm 1), with its square root safe in 16 fractional bits.
 
@@ -47,7 +54,7 @@ class Adam:
     learning_rate: float = 0.01
     betas: tuple[float, float] = (0.9, 0.99)
     scale: float = 32.0
-    _moments: dict[str, tuple[Any, Any, int]] = field(default_factory=dict, init=False)
+    _moments: dict[str, tuple[Any, Any, int]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0 or self.scale <= 0 or not all(0 <= beta < 1 for beta in self.betas):
@@ -69,3 +76,10 @@ class Adam:
         variance = square * ((1 - second) / (1 - second**steps)) + 2.0**-12
         rate = self.learning_rate * factor / (1 - first**steps)
         return weight - mean * inverse_sqrt(variance, 2.0**-12, 2.0**12) * rate
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers, for a checkpoint."""
+        return {name: list(moments) for name, moments in self._moments.items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._moments = {name: (mean, square, steps) for name, (mean, square, steps) in state.items()}

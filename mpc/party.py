@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +27,19 @@ from pqc.channel import Channel
 DEALER = "dealer"
 
 
+@dataclass(frozen=True)
+class Survival:
+    """Where this party keeps checkpoints, every how many steps, and whether to go on from those there."""
+
+    folder: Path
+    every: int = 10
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"checkpoints come every 1 step or more, got {self.every}")
+
+
 class Party:
     """This process in a computation among `names`; make one with `Party.join`, or let `run_local` do it."""
 
@@ -34,8 +49,14 @@ class Party:
         communicator: ChannelCommunicator,
         dealer: DealerClient,
         dealer_channel: Channel | None,
+        identity: Identity,
+        agreed: dict[str, str],
     ) -> None:
+        """`agreed` are the facts that were the same at all parties."""
         self.names = names
+        self.identity = identity
+        self.agreed = agreed
+        self.survival: Survival | None = None
         self.rank = communicator.get_rank()
         self._communicator = communicator
         self._dealer = dealer
@@ -65,11 +86,12 @@ class Party:
         named = connect_all(identity, listener, roster, roster.parties, timeout_s)
         channels = {roster.names.index(name): channel for name, channel in named.items()}
         communicator = ChannelCommunicator(rank, channels, timeout_s)
-        agree(communicator, roster.names, facts(roster, program))
+        agreed = facts(roster, program)
+        agree(communicator, roster.names, agreed)
         dealer_channel = _call_dealer(identity, roster, timeout_s)
         dealer = join_dealer(dealer_channel, rank, timeout_s) if dealer_channel else deal_alone()
         engine.start(communicator, dealer, _agree_on_keys(rank, channels, timeout_s))
-        return cls(roster.names, communicator, dealer, dealer_channel)
+        return cls(roster.names, communicator, dealer, dealer_channel, identity, agreed)
 
     @property
     def name(self) -> str:
@@ -112,6 +134,11 @@ class Party:
             dealer_bytes_received=channel.bytes_received if channel else 0,
             seconds_s=time.monotonic(),
         )
+
+    def new_keys(self) -> engine.SharedKeys:
+        """Agree with all parties on fresh keys for sharings of zero and coins."""
+        communicator = self._communicator
+        return _agree_on_keys(self.rank, communicator._channels, communicator._timeout_s)
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
@@ -246,7 +273,7 @@ def _agree_on_keys(rank: int, channels: dict[int, Channel], timeout_s: float) ->
     parties = len(channels) + 1
     if parties == 1:
         own = new_key()
-        return engine.SharedKeys(own, own, new_key())
+        return engine.SharedKeys(own, own, new_key(), new_key())
     own, coins = new_key(), new_key()
     following, previous = (rank + 1) % parties, (rank - 1) % parties
     for peer, channel in channels.items():
@@ -257,4 +284,4 @@ def _agree_on_keys(rank: int, channels: dict[int, Channel], timeout_s: float) ->
         if len(message) != expected:
             raise ValueError(f"{channels[peer].peer} sent keys of {len(message)} bytes, expected {expected}")
         coins = bytes(a ^ b for a, b in zip(coins, message, strict=False))
-    return engine.SharedKeys(received[previous][KEY_BYTES:], own, coins)
+    return engine.SharedKeys(received[previous][KEY_BYTES:], own, coins, new_key())

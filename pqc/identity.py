@@ -11,6 +11,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -83,6 +85,14 @@ class Identity(Secret):
     def sign_digest(self, sha512: Buffer, context: Buffer) -> bytes:
         """Sign a message of which the SHA-512 digest is given, with both keys: 3373 bytes."""
         return composite.sign_digest(self._ml_dsa, self._ed25519, sha512, context)
+
+    def derive(self, label: str) -> bytes:
+        """Return 32 secret bytes that only this identity can make: the same for the same label.
+
+        HKDF-SHA256 (RFC 5869) over both private seeds. A rotated identity has other ones.
+        """
+        seeds = self._ml_dsa.private_bytes_raw() + self._ed25519.private_bytes_raw()
+        return HKDF(SHA256(), 32, salt=None, info=b"latticework identity " + label.encode()).derive(seeds)
 
     def private_key_pem(self) -> bytes:
         """Return the ML-DSA-65 private key in the clear as PKCS#8, for the TLS library only."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from mpc.dealer.schedule import Numbered, Schedule
-from mpc.dealer.service import pack_orders
+from mpc.dealer.service import NEW_KEYS, pack_orders
 from mpc.dealer.tuples import Request, corrections, derived_sizes, draw_derived, draw_free
 from mpc.randomness import Stream, new_key
 from pqc.channel import Channel
@@ -27,6 +27,10 @@ class Source(Protocol):
         """The corrections of the oldest tuple ordered and not yet given, which must be `wanted`."""
         ...
 
+    def restart(self, key: bytes) -> None:
+        """Deal from this key from now on; nothing may be on order."""
+        ...
+
 
 class DealerClient:
     """`deal(request)` gives this party's shares of all parts, freely drawn ones first.
@@ -35,12 +39,34 @@ class DealerClient:
     foreseen: for each of them the first party waits a round trip to the dealer, for the others not.
     """
 
-    def __init__(self, key: bytes, source: Source | None) -> None:
-        """`source` is None for every party but the first."""
+    def __init__(
+        self, key: bytes, source: Source | None, tell_key: Callable[[bytes], None] | None = None
+    ) -> None:
+        """`source` is None for every party but the first; the others tell new keys by `tell_key`."""
         self._key = key
         self._source = source
+        self._tell_key = source.restart if source is not None else tell_key
         self._schedule = Schedule()
         self.rounds = 0
+
+    def restart(self, key: bytes, schedule: Schedule | None = None) -> None:
+        """Go on with streams of another key; all parties must do so at the same place of the program.
+
+        With the key and the schedule of an earlier moment the same requests get the same tuples as then:
+        only for repeating what was computed then with exactly the same values, or masks would cover two.
+        """
+        if self._tell_key is None:
+            raise ValueError("this dealer has one key for all of its time")
+        self.finish()
+        self._tell_key(key)
+        self._key = key
+        self._schedule = schedule or Schedule()
+        if self._source is not None and (outstanding := self._schedule.outstanding()):
+            self._source.order(outstanding)
+
+    def schedule(self) -> bytes:
+        """What `restart` needs beside the key to go on from here, by `Schedule.from_bytes`."""
+        return self._schedule.to_bytes()
 
     def deal(self, request: Request) -> list[torch.Tensor]:
         taken = self._schedule.take(request)
@@ -72,6 +98,10 @@ class RemoteSource:
     def order(self, tuples: Sequence[Numbered]) -> None:
         self._channel.send(pack_orders(tuples))
 
+    def restart(self, key: bytes) -> None:
+        self._channel.send(NEW_KEYS)
+        self._channel.send(key)
+
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
         """Raises ValueError when the dealer sends another number of words than the tuple has."""
         sizes = derived_sizes(wanted.request)
@@ -94,6 +124,9 @@ class OwnSource:
     def order(self, tuples: Sequence[Numbered]) -> None:
         """Nothing to ask for."""
 
+    def restart(self, key: bytes) -> None:
+        self._key = key
+
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
         return corrections(wanted.request, [Stream(self._key, wanted.number)])
 
@@ -102,7 +135,7 @@ def join_dealer(channel: Channel, rank: int, timeout_s: float) -> DealerClient:
     """Agree on a fresh key with the dealer behind `channel`."""
     key = new_key()
     channel.send(key)
-    return DealerClient(key, RemoteSource(channel, timeout_s) if rank == 0 else None)
+    return DealerClient(key, RemoteSource(channel, timeout_s) if rank == 0 else None, channel.send)
 
 
 def deal_alone() -> DealerClient:

@@ -11,6 +11,9 @@ import math
 from collections import OrderedDict, deque
 from typing import NamedTuple
 
+import msgpack
+import numpy as np
+
 from mpc.dealer.tuples import Request, derived_sizes
 
 # As many requests back as tell apart the places where one kind repeats, such as an exponential's squarings.
@@ -67,6 +70,40 @@ class Schedule:
     def outstanding(self) -> list[Numbered]:
         """Tuples ordered and not used, in order."""
         return list(self._ahead)
+
+    def to_bytes(self) -> bytes:
+        """All of it: a schedule read back gives the same numbers to the same requests."""
+        places: dict[Request, int] = {}
+
+        def place(request: Request) -> int:
+            return places.setdefault(request, len(places))
+
+        followed = [[*map(place, recent), place(request)] for recent, request in self._followed.items()]
+        content = {
+            "next_number": self._next_number,
+            "recent": [place(request) for request in self._recent],
+            "horizon": [place(request) for request in self._horizon],
+            "ahead": [(number, place(request)) for number, request in self._ahead],
+            "followed": np.array(followed, dtype="<u4").tobytes(),
+            "requests": [request.to_bytes() for request in places],
+        }
+        packed: bytes = msgpack.packb(content)
+        return packed
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Schedule:
+        content = msgpack.unpackb(data)
+        requests = [Request.from_bytes(request) for request in content["requests"]]
+        schedule = cls()
+        schedule._next_number = content["next_number"]
+        schedule._recent.extend(requests[place] for place in content["recent"])
+        schedule._horizon.extend(requests[place] for place in content["horizon"])
+        schedule._ahead.extend(Numbered(number, requests[place]) for number, place in content["ahead"])
+        schedule._ahead_words = sum(_words(request) for _, request in schedule._ahead)
+        followed = np.frombuffer(content["followed"], dtype="<u4").reshape(-1, CONTEXT + 1)
+        for *recent, request in followed.tolist():
+            schedule._followed[tuple(requests[place] for place in recent)] = requests[request]
+        return schedule
 
     def _learn(self, request: Request) -> None:
         if len(self._recent) == CONTEXT:

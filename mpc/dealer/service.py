@@ -18,20 +18,28 @@ from mpc.randomness import KEY_BYTES, Stream
 from pqc import ChannelClosed
 from pqc.channel import Channel
 
+# In place of an order: what comes next is a new key from every party.
+NEW_KEYS = b"new keys"
+
 
 def serve(channels: Sequence[Channel]) -> None:
     """Deal for the parties behind `channels`, given in rank order, until the first one closes.
 
     Every party begins by sending the 32-byte key of the streams it shares with the dealer. From then on the
     first party sends orders and gets the corrections, one message a tuple, in the order of their numbers.
+    Where it sends NEW_KEYS instead, every party sends another key, and numbers start again.
     """
     keys = [_receive_key(channel) for channel in channels]
     first, last_number = channels[0], -1
     while True:
         try:
-            orders = unpack_orders(first.receive())
+            message = first.receive()
         except ChannelClosed:
             return
+        if message == NEW_KEYS:
+            keys, last_number = [_receive_key(channel) for channel in channels], -1
+            continue
+        orders = unpack_orders(message)
         for number, request in orders:
             if number <= last_number:
                 raise ValueError(f"tuple {number} was dealt before: the last number was {last_number}")

@@ -12,7 +12,7 @@ import torch
 
 import pqc
 from mpc.dealer.client import DealerClient, deal_alone, join_dealer
-from mpc.dealer.schedule import Numbered
+from mpc.dealer.schedule import Numbered, Schedule
 from mpc.dealer.service import pack_orders, serve, unpack_orders
 from mpc.dealer.tuples import Request
 from pqc.channel import Channel
@@ -153,6 +153,36 @@ def test_corrections_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="sent 800 bytes for truncation, expected 1600"):
         client.deal(Request("truncation", ((100,),), divisor=2))
     deal.end()
+
+
+def test_the_same_key_and_schedule_deal_the_same_again() -> None:
+    deal = Deal(2)
+    clients = deal.clients()
+    keys = [bytes([rank]) * 32 for rank in range(2)]
+
+    def go_on(schedule: bytes | None) -> list[list[torch.Tensor]]:
+        for client, key in zip(clients, keys, strict=True):
+            client.restart(key, None if schedule is None else Schedule.from_bytes(schedule))
+        return [client.deal(SQUARE) for _ in range(40) for client in clients]
+
+    go_on(None)
+    moment = clients[0].schedule()
+    assert clients[1].schedule() == moment
+    assert Schedule.from_bytes(moment).outstanding(), "some are on order at that moment"
+    first = [client.deal(SQUARE) for _ in range(40) for client in clients]
+    again = go_on(moment)
+    for one, two in zip(first, again, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+    for client, key in zip(clients, keys, strict=True):
+        client.restart(key[::-1][:-1] + b"x")
+    other = [client.deal(SQUARE) for client in clients]
+    assert not torch.equal(other[0][0], first[0][0])
+    r, square = (a + b for a, b in zip(*other, strict=True))
+    assert torch.equal(r * r, square)
+    for client in clients:
+        client.finish()
+    deal.end()
+    assert deal.error is None
 
 
 def test_orders_survive_the_wire() -> None:

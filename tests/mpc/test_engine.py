@@ -23,7 +23,7 @@ def refusals(party: mpc.Party) -> list[str]:
         with crypten.cfg.temp_override({"mpc.provider": provider}):
             crypten.cryptensor([1.0]) * crypten.cryptensor([1.0])
 
-    keys = engine.SharedKeys(bytes(32), bytes(32), bytes(32))
+    keys = engine.SharedKeys(bytes(32), bytes(32), bytes(32), bytes(32))
     complaints = []
     for attempt in (
         lambda: choose("TFP"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +24,24 @@ def program(party):
     x = party.secret(np.array([2.0]) if party.name == "north" else None, owner="north", size=(1,))
     y = party.secret(np.array([21.0]) if party.name == "south" else None, owner="south", size=(1,))
     return party.reveal(x * y).item()
+"""
+TRAINING = """
+import hashlib
+
+import numpy as np
+import torch
+
+import mpc
+
+def program(party):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 4)), (rng.random((60, 1)) < 0.5).astype(float)
+    x = party.secret(x if party.name == "north" else None, owner="north", size=x.shape)
+    y = party.secret(y if party.name == "south" else None, owner="south", size=y.shape)
+    model = mpc.LogisticRegression(steps=STEPS, batch_size=16)
+    model.fit(x, y, checkpoints=mpc.Checkpoints.of(party, "model"))
+    weights = torch.cat([party.reveal(model.coef_), party.reveal(model.intercept_)])
+    return hashlib.sha256(weights.numpy().tobytes()).hexdigest()
 """
 NAMES = ("north", "south", "helper")
 
@@ -55,6 +77,64 @@ def start(site: Path, name: str, *command: str, parties: str = "parties.toml") -
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def train(folder: Path, copy: str, *options: str) -> list[subprocess.Popen[str]]:
+    """Everybody's process, with checkpoints of each party in its own folder."""
+    parties = [
+        start(folder, name, "run", "train.py", "--checkpoints", f"{copy}-{name}", "--every", "1", *options)
+        for name in NAMES[:2]
+    ]
+    return [*parties, start(folder, "helper", "dealer")]
+
+
+def saved(folder: Path, copy: str) -> int:
+    """The last step that is saved at both parties, -1 without any."""
+    steps = [
+        max((int(path.suffix[1:]) for path in (folder / f"{copy}-{name}").glob("model.[0-9]*")), default=-1)
+        for name in NAMES[:2]
+    ]
+    return min(steps)
+
+
+def kill_one(folder: Path, rng: random.Random, victim: int, processes: list[subprocess.Popen[str]]) -> None:
+    """kill -9 a process shortly after a new checkpoint, at whatever it is doing then; the others must end."""
+    before = saved(folder, "killed")
+    while saved(folder, "killed") <= before:
+        assert all(process.poll() is None for process in processes), list(finish(processes))
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 0.2))
+    processes[victim].kill()
+    results = list(finish(processes))
+    assert results[victim][0] == -signal.SIGKILL
+    for name, (code, out, err) in zip(NAMES[:2], results[:2], strict=True):
+        if name != NAMES[victim]:
+            assert (code, out) == (1, ""), (out, err)
+            assert NAMES[victim] in err
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+def test_a_training_survives_kills_bit_for_bit(site: Path, tmp_path: Path, kills: int) -> None:
+    """The uninterrupted training starts from a copy of the first checkpoint: the same seeds."""
+    folder, rng = tmp_path / "site", random.Random(kills)
+    shutil.copytree(site, folder)
+    (folder / "train.py").write_text(TRAINING.replace("STEPS", str(10 + 15 * kills)))
+    processes = train(folder, "killed")
+    while saved(folder, "killed") < 0:
+        assert all(process.poll() is None for process in processes), list(finish(processes))
+        time.sleep(0.01)
+    for kill in range(kills):
+        kill_one(folder, rng, rng.randrange(3), processes)
+        if kill == 0:
+            for name in NAMES[:2]:
+                shutil.copytree(folder / f"killed-{name}", folder / f"whole-{name}")
+        processes = train(folder, "killed", "--resume")
+    survived = list(finish(processes))
+    whole = list(finish(train(folder, "whole", "--resume")))
+    assert [code for code, _, _ in survived + whole] == [0] * 6, survived + whole
+    weights = {out.strip() for _, out, _ in (*survived[:2], *whole[:2])}
+    assert len(weights) == 1
+    assert len(weights.pop()) == 64
 
 
 def finish(processes: list[subprocess.Popen[str]]) -> Iterator[tuple[int, str, str]]:
@@ -105,6 +185,8 @@ def test_different_rosters_are_an_error(site: Path) -> None:
     [
         (["run", "missing.py"], "missing.py"),
         (["run", "empty.py"], "defines no function program"),
+        (["run", "program.py", "--resume"], "--resume needs --checkpoints"),
+        (["run", "program.py", "--checkpoints", "x", "--every", "0"], "every 1 step or more, got 0"),
     ],
 )
 def test_bad_programs_are_refused(site: Path, arguments: list[str], message: str) -> None:

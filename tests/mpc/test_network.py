@@ -14,6 +14,7 @@ import mpc
 from mpc.batches import batches
 from mpc.network import Network
 from mpc.optimise import SGD, Adam
+from mpc.stopping import EarlyStop
 
 ROWS, STEPS = 40, 4
 
@@ -159,6 +160,21 @@ def test_secret_network_takes_the_steps_of_the_twin(parties: int) -> None:
         truth = labels(y, exact.in_the_clear())
         assert abs(float(accuracy) - float(exact.score(x, truth))) <= 1.5 / ROWS, name
     assert set(results[0]) == (set(CASES) if parties == 2 else {"dense, sgd"})
+
+
+def test_a_network_stops_when_held_out_rows_get_no_better() -> None:
+    """Their labels are swapped, so that training makes the score on them worse after the first check."""
+    x, y = digits()
+    wrong = y[:20].roll(1, dims=1)
+    network = Network(dense())
+    early = EarlyStop(x[:20], wrong, patience=2, check_every=5)
+    network.fit(x, y, optimiser=sgd(), steps=500, batch_size=None, stop=early)
+    kept = Network(dense()).fit(x, y, optimiser=sgd(), steps=5, batch_size=None, schedule="constant")
+    assert distance(network.in_the_clear(), kept.in_the_clear()) == 0.0
+    r2 = EarlyStop(x[:20], y[:20], patience=1, check_every=2, tol=10.0)
+    stopped = Network(dense()).fit(x, y, optimiser=sgd(), loss="mse", steps=500, batch_size=None, stop=r2)
+    twice = Network(dense()).fit(x, y, optimiser=sgd(), loss="mse", steps=2, batch_size=None)
+    assert distance(stopped.in_the_clear(), twice.in_the_clear()) == 0.0
 
 
 def test_predictions_of_the_twin() -> None:

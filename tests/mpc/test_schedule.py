@@ -65,3 +65,13 @@ def test_what_is_ordered_ahead_is_bounded() -> None:
     for _ in range(100):
         schedule.take(large)
     assert len(schedule.outstanding()) == 3
+
+
+@given(st.lists(st.integers(0, 3), max_size=200), st.lists(st.integers(0, 3), max_size=60))
+def test_a_schedule_read_back_goes_on_alike(before: list[int], after: list[int]) -> None:
+    _, _, schedule = run(before)
+    again = Schedule.from_bytes(schedule.to_bytes())
+    assert again.outstanding() == schedule.outstanding()
+    for place in after:
+        assert again.take(KINDS[place]) == schedule.take(KINDS[place])
+    assert again.to_bytes() == schedule.to_bytes()

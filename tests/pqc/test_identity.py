@@ -120,3 +120,13 @@ def test_a_file_with_other_content_is_refused(alice: pqc.Identity, bob: pqc.Iden
 def test_certificates_are_signed_with_ml_dsa_65(alice: pqc.Identity) -> None:
     """The object identifier of RFC 9881."""
     assert alice.certificate.signature_algorithm_oid.dotted_string == "2.16.840.1.101.3.4.3.18"
+
+
+def test_derived_secrets_are_the_identitys_own(
+    tmp_path: Path, alice: pqc.Identity, bob: pqc.Identity
+) -> None:
+    alice.save(tmp_path / "a", passphrase="x")
+    again = pqc.Identity.load(tmp_path / "a", passphrase="x")
+    assert len(alice.derive("one")) == 32
+    assert again.derive("one") == alice.derive("one")
+    assert len({alice.derive("one"), alice.derive("two"), bob.derive("one")}) == 3
