@@ -113,7 +113,9 @@ def kill_one(folder: Path, rng: random.Random, victim: int, processes: list[subp
             assert NAMES[victim] in err
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kills", [1, 20])
 def test_a_training_survives_kills_bit_for_bit(site: Path, tmp_path: Path, kills: int) -> None:
     """The uninterrupted training starts from a copy of the first checkpoint: the same seeds."""
     folder, rng = tmp_path / "site", random.Random(kills)
