@@ -1,13 +1,22 @@
-"""Reader for torch: Sequential of Linear, squares, and modules that do nothing in evaluation."""
+"""Reader for torch modules: traced by torch.fx, each step of the trace becomes nodes of a Graph."""
 
+import copy
+import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from he.model.layers import Dense
-from he.model.nonlinear import Square
+from he.model import torch_steps
+from he.model.builder import Builder
+from he.model.convolution import Shape
+from he.model.graph import Graph
+from he.model.torch_trace import trace
 
-_IDENTITIES = ("Identity", "Dropout", "Flatten")
+TRACED = 3
+"""Samples that the network is run on while it is read: more than one, to see which axis is the batch's."""
+ROUNDING = 1e-9
+"""How far the graph may be from the network on them, relative to the largest output: float64, long sums."""
 
 
 def recognises(net: object) -> bool:
@@ -15,33 +24,54 @@ def recognises(net: object) -> bool:
     return any(c.__module__.startswith("torch.nn") and c.__name__ == "Module" for c in type(net).__mro__)
 
 
-def read(net: Any) -> tuple[Dense | Square, ...]:
-    """The layers of a Sequential or of a single module; TypeError names a module that is not known."""
-    if type(net).__name__ == "Sequential":
-        return tuple(layer for module in net for layer in read(module))
-    if type(net).__name__ == "Linear":
-        return (Dense(_array(net.weight), 0.0 if net.bias is None else _array(net.bias)),)
-    if type(net).__name__ in _IDENTITIES:
-        return ()
-    if _squares(net):
-        return (Square(),)
-    raise TypeError(f"module {type(net).__name__} given, expected Sequential, Linear or one that squares")
+def read(net: Any, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any]]:
+    """(graph, classes 0, 1, ...) of a module in evaluation mode, read in float64.
 
-
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().double().numpy()
-
-
-def _squares(module: Any) -> bool:
-    """Whether a module without parameters squares a few numbers that tell a square from the like."""
+    samples (count, *input shape): for the shapes; a network whose first layer is Linear needs none. A softmax,
+    log-softmax or argmax at the end is left out: the order of the scores is the same. TypeError names a layer
+    that cannot be read, with what to take instead; ValueError says what does not fit.
+    """
     import torch
 
-    if any(True for _ in module.parameters()):
-        return False
-    probe = torch.tensor([[-3.0, -1.0, -0.5, 0.0, 0.25, 1.0, 2.0, 7.0]])
-    try:
-        with torch.no_grad():
-            result = module(probe)
-    except Exception:  # a module of the user that cannot take the probe is not a square, whatever it raises
-        return False
-    return isinstance(result, torch.Tensor) and np.array_equal(result.numpy(), probe.numpy() ** 2)
+    x = torch.from_numpy(_samples(net, samples))
+    traced = trace(copy.deepcopy(net).double().eval().cpu())
+    with torch.no_grad():
+        values = torch_steps.run(traced, x)
+    builder = Builder(tuple(x.shape[1:]))
+    output, node = torch_steps.translate(traced, values, builder)
+    graph = builder.graph(output)
+    _expect_equal(graph, x.numpy(), values[node].numpy())
+    return graph, np.arange(max(2, math.prod(graph.output_shape)))
+
+
+def _samples(net: Any, samples: ArrayLike | None) -> NDArray[np.float64]:
+    """A few samples (TRACED, *input shape); random ones of the right shape if there are too few."""
+    given = None if samples is None else np.asarray(samples, dtype=np.float64)
+    if given is not None and (given.ndim < 2 or len(given) == 0):
+        raise ValueError(f"samples have shape {given.shape}, expected (count, *input shape)")
+    if given is not None and not np.isfinite(given).all():
+        raise ValueError("samples hold NaN or infinity, expected finite numbers")
+    shape = _features(net) if given is None else given.shape[1:]
+    random = np.random.default_rng(0).uniform(-1, 1, (TRACED, *shape))
+    return random if given is None else np.concatenate([given, random])[:TRACED].copy()
+
+
+def _features(net: Any) -> Shape:
+    """The input's shape of a network that starts with a Linear layer."""
+    for module in net.modules():
+        if type(module).__name__ == "Linear":
+            return (module.in_features,)
+        if any(True for _ in module.parameters(recurse=False)):
+            break
+    raise ValueError("no samples given, expected some: the shapes inside the network depend on the input's")
+
+
+def _expect_equal(graph: Graph, x: NDArray[np.float64], expected: NDArray[np.float64]) -> None:
+    """Against code that the trace does not show, such as branches on values."""
+    error = float(np.abs(graph(x).ravel() - expected.ravel()).max())
+    if not error <= ROUNDING * max(1.0, float(np.abs(expected).max())):
+        raise ValueError(
+            f"the graph read from the network differs from it by {error:.3g} on samples, expected equality: "
+            "does it depend on more than its input?"
+        )
+
