@@ -1,8 +1,7 @@
 """compile(): from a trained model to a plan and its weights."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,10 +13,8 @@ from he.compiled import Model
 from he.latency import choose as latency
 from he.latency.choose import Planner
 from he.layouts import AnyPlan
-from he.model import sklearn, torch
+from he.model import read
 from he.model.blocks import Block, of_graph
-from he.model.chain import chain, graph_of
-from he.model.graph import Graph
 from he.throughput import choose as throughput
 from he.throughput.plan import ThroughputPlan, shapes_of
 
@@ -37,9 +34,10 @@ def compile(
 ) -> Model:
     """Compile a trained network for encrypted inference.
 
-    net: scikit-learn LogisticRegression (alone or behind StandardScaler), torch Sequential of Linear and
-    squares, a list of he.Dense and he.Square, or a he.model.graph.Graph. samples: typical inputs (count,
-    features): the scale is chosen on them, and their scores are checked against what the parameters can hold.
+    net: a torch module, a scikit-learn estimator or pipeline, a list of he.Dense and he.Square, or a
+    he.model.graph.Graph. samples: typical inputs (count, *input shape): polynomials in place of activations
+    are fitted to their ranges (at least 32 samples), the scale is chosen on them, their scores are checked
+    against what the parameters can hold.
     security: 128, 192 or 256 bits. optimise: 'latency' for the time of one sample, 'throughput' for thousands
     side by side, one feature a ciphertext. precision: bits behind the point that the samples' scores keep, by
     the bound of noise and rounding, by default PRECISION_BITS. scale_bits: a scale of your own instead, 2^40
@@ -48,7 +46,7 @@ def compile(
     """
     if optimise not in PRECISION_BITS:
         raise ValueError(f"optimise is {optimise!r}, expected 'latency' or 'throughput'")
-    graph, classes = _graph(net)
+    graph, classes = read.read(net, samples)
     blocks = of_graph(graph)
     rows = None if samples is None else compiled.rows_of(samples, math.prod(graph.input_shape), graph)
     if rows is None and scale_bits is None:
@@ -94,24 +92,6 @@ def _for_throughput(
     if scale_bits is not None or rows is None:
         return throughput.with_scale(blocks, features, scale_bits or WITHOUT_SAMPLES_BITS, MAX_BITS, security)
     return throughput.choose(blocks, features, rows, security=security, precision=precision)
-
-
-def _graph(net: object) -> tuple[Graph, NDArray[Any]]:
-    """The network as a graph, and the labels of its classes."""
-    if isinstance(net, Graph):
-        return net, np.arange(max(2, math.prod(net.output_shape)))
-    if sklearn.recognises(net):
-        dense, classes = sklearn.read(net)
-        return graph_of(chain(dense)), classes
-    if torch.recognises(net):
-        graph = graph_of(chain(torch.read(net)))
-    elif isinstance(net, Sequence):
-        graph = graph_of(chain(net))
-    else:
-        raise TypeError(
-            f"{type(net).__name__} given, expected a scikit-learn or torch model, or a list of layers"
-        )
-    return graph, np.arange(max(2, math.prod(graph.output_shape)))
 
 
 def _check_scores(model: Model, samples: ArrayLike) -> None:

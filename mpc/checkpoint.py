@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -97,6 +98,19 @@ class Checkpoints:
         """
         if step % self._survival.every == 0:
             self._save(step, state())
+
+    @contextmanager
+    def steps(self) -> Iterator[None]:
+        """Around the steps. Where they end early, this party's channels close and it computes no more.
+
+        Its streams are then those of steps that will be taken again from a checkpoint: whatever else it
+        computed would put the same masks over other values.
+        """
+        try:
+            yield
+        except BaseException:
+            self._party.abandon()
+            raise
 
     def end(self) -> None:
         """The training is over: what comes next draws from fresh keys."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import islice
@@ -110,7 +111,8 @@ class Linear(ABC):
             settings = {"model": type(self).__name__, **self.get_params(), "shape": tuple(x.size())}
             first, data, state = checkpoints.begin(settings, data, self._state(best))
             best = self._restore(*state)
-        best = self._train(*data, best, first, checkpoints)
+        with nullcontext() if checkpoints is None else checkpoints.steps():
+            best = self._train(*data, best, first, checkpoints)
         if checkpoints is not None:
             checkpoints.end()
         if best is not None:

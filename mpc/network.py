@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -91,7 +92,8 @@ class Network:
             settings = self._settings(course, optimiser, stop, data)
             first, data, state = checkpoints.begin(settings, data, self._state(optimiser, None))
             best = self._restore(optimiser, *state)
-        best = self._train(course, optimiser, data, stop, best, first, checkpoints)
+        with nullcontext() if checkpoints is None else checkpoints.steps():
+            best = self._train(course, optimiser, data, stop, best, first, checkpoints)
         if checkpoints is not None:
             checkpoints.end()
         if best is not None:

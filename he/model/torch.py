@@ -27,7 +27,7 @@ def recognises(net: object) -> bool:
 def read(net: Any, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any]]:
     """(graph, classes 0, 1, ...) of a module in evaluation mode, read in float64.
 
-    samples (count, *input shape): for the shapes; a network whose first layer is Linear needs none. A softmax,
+    samples (count, *input shape): for the shapes; a network that starts with a Linear needs none. A softmax,
     log-softmax or argmax at the end is left out: the order of the scores is the same. TypeError names a layer
     that cannot be read, with what to take instead; ValueError says what does not fit.
     """
@@ -74,4 +74,3 @@ def _expect_equal(graph: Graph, x: NDArray[np.float64], expected: NDArray[np.flo
             f"the graph read from the network differs from it by {error:.3g} on samples, expected equality: "
             "does it depend on more than its input?"
         )
-

@@ -1,7 +1,7 @@
 """Steps of a traced torch module, one after the other, into nodes of a Graph."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -19,7 +19,15 @@ MOVES = (
     *("contiguous", "clone", "detach", "flip", "select", "narrow", "expand", "unflatten", "swapaxes"),
     *("Flatten", "Unflatten", "PixelShuffle", "ChannelShuffle"),
 )
-NOTHING = ("Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
+NOTHING = (
+    "Identity",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "AlphaDropout",
+    "FeatureAlphaDropout",
+)
 LAST_ONLY = ("softmax", "log_softmax", "argmax", "Softmax", "LogSoftmax")
 INSTEAD = {
     "max_pool": "average pooling (AvgPool2d, then train again): a maximum has no exact form on ciphertexts",
@@ -81,9 +89,11 @@ def _step(traced: Any, node: Any, places: dict[Any, int], values: Values, builde
     from torch import fx
 
     name, operation = label(traced, node), _operation(node, traced)
-    args, kwargs = fx.node.map_arg(
-        (node.args, node.kwargs), lambda n: Value(places[n]) if n in places else values[n]
-    )
+
+    def value(n: Any) -> Any:
+        return Value(places[n]) if n in places else values[n]
+
+    args, kwargs = cast(Any, fx.node.map_arg((node.args, node.kwargs), value))
     context = Context(builder, name, values[node])
     if operation in NOTHING:
         return places[node.args[0]]

@@ -7,7 +7,7 @@ from he.model.nonlinear import Polynomial
 
 
 class Trainable(nn.Module):
-    """x -> sum_k c_k T_k((2 x - a - b) / (b - a)), entry by entry; coefficients (degree + 1,), interval (a, b).
+    """x -> sum_k c_k T_k((2 x - a - b) / (b - a)), entry by entry; coefficients (degree + 1,).
 
     approximates: the activation it stands for. Other modules of the network see it as any layer.
     """
@@ -27,7 +27,8 @@ class Trainable(nn.Module):
         ahead = behind = torch.zeros_like(t)
         for c in self.coefficients.flip(0)[:-1]:
             ahead, behind = c + 2 * t * ahead - behind, ahead
-        return self.coefficients[0] + t * ahead - behind
+        result: Tensor = self.coefficients[0] + t * ahead - behind
+        return result
 
     def extra_repr(self) -> str:
         """For printing the network."""

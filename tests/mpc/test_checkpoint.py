@@ -233,6 +233,31 @@ def fill_the_disk(party: mpc.Party, folder: Path) -> list[str]:
     return []
 
 
+def break_off(party: mpc.Party, folder: Path) -> list[str]:
+    """A failed step between two that another party waits for: what is asked of this party afterwards."""
+    keep = Checkpoints(party, "model", Survival(folder / party.name, EVERY))
+    try:
+        with keep.steps():
+            raise OSError("no more")
+    except OSError:
+        pass
+    try:
+        party._communicator.all_reduce(torch.zeros(1, dtype=torch.int64))
+    except Exception as error:
+        (folder / f"said-{party.name}").write_text(f"{type(error).__name__}: {error}")
+        raise
+    return []
+
+
+def test_after_a_step_that_failed_nothing_is_computed(tmp_path: Path) -> None:
+    """Or the masks of its steps, which a resumed run takes again, would cover other values as well."""
+    with pytest.raises(ProcessFailed):
+        mpc.run_local(break_off, 2, inputs=[tmp_path] * 2)
+    said = [path.read_text() for path in tmp_path.glob("said-*")]
+    assert said
+    assert all("closed" in text or "lost" in text for text in said), said
+
+
 def whole(party: mpc.Party, own: Path) -> list[Any]:
     """What each file that is left opens to."""
     keep = Checkpoints(party, "model", Survival(own, EVERY, resume=True))

@@ -180,9 +180,7 @@ def test_the_order_of_scores_needs_no_softmax(last: nn.Module) -> None:
     net = nn.Sequential(nn.Linear(3, 4), last).double()
     x = np.random.default_rng(0).normal(size=(9, 3))
     graph, _ = read(net, x)
-    np.testing.assert_allclose(
-        graph(x), net[0](torch.from_numpy(x)).detach().numpy(), rtol=0, atol=1e-13
-    )
+    np.testing.assert_allclose(graph(x), net[0](torch.from_numpy(x)).detach().numpy(), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +190,10 @@ def test_the_order_of_scores_needs_no_softmax(last: nn.Module) -> None:
         (Lambda(lambda x: F.max_pool2d(x, 2)), r"max_pool2d.* cannot be read, expected average pooling"),
         (nn.PReLU(), r"1 \(PReLU\) cannot be read, expected linear layers, convolutions"),
         (nn.LayerNorm(4), r"1 \(LayerNorm\) cannot be read, expected batch norm"),
-        (nn.Sequential(nn.Softmax(1), nn.Flatten()), r"1.0 \(Softmax\) cannot be read, expected it to be last"),
+        (
+            nn.Sequential(nn.Softmax(1), nn.Flatten()),
+            r"1.0 \(Softmax\) cannot be read, expected it to be last",
+        ),
         (nn.GELU("tanh"), "approximate='none', not 'tanh'"),
         (nn.Softplus(threshold=3), "a threshold of 20 or more, not 3"),
         (nn.AdaptiveAvgPool2d(3), r"output sizes that divide \(4, 4\), not \(3, 3\)"),

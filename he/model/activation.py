@@ -1,0 +1,202 @@
+"""Polynomials in place of activations, fitted where the samples are: least squares or least largest error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.typing import ArrayLike
+
+from he.model.convolution import Floats
+from he.model.graph import INPUT, Graph, Node
+from he.model.nonlinear import Activation, ActivationKind, Polynomial
+
+Method: TypeAlias = Literal["least squares", "minimax"]
+
+DEGREES = (3, 7, 15, 31, 63)
+"""The highest degrees of 2, 3, ... levels: between two of them a lower degree saves no level."""
+BUDGET = 0.1
+"""Root mean square error of the scores that polynomials may cause, relative to the scores' deviation."""
+MARGIN = 0.25
+"""Of the samples' range, added below and above: inputs to come lie a little outside of it."""
+MIN_SAMPLES = 32
+"""A new input lies outside the range of n others with probability at most 2 / (n + 1): here 6 % an entry."""
+GRID = 2048
+"""Points of the grid, dense at the ends as Chebyshev's are, for intervals of degree up to 63."""
+FLOOR = 0.1
+"""Share of the weights that lies evenly on the interval: polynomials stay small where no sample was."""
+
+
+def fit(
+    kind: ActivationKind,
+    samples: ArrayLike,
+    degree: int,
+    *,
+    margin: float = MARGIN,
+    method: Method = "least squares",
+) -> Polynomial:
+    """The polynomial of this degree for an activation of inputs `samples`, on their range and a margin.
+
+    'least squares' weighs errors as often as samples lie there; 'minimax' makes the largest error on the
+    interval least, by linear programming on a grid (Powell, Approximation Theory and Methods, 1981, ch. 8).
+    ValueError for samples with NaN or infinity, or for a degree below 1.
+    """
+    x = np.asarray(samples, dtype=np.float64).ravel()
+    if x.size == 0 or not np.isfinite(x).all():
+        raise ValueError(
+            f"{x.size} samples given, {np.sum(~np.isfinite(x))} not finite, expected finite ones"
+        )
+    if degree < 1 or margin < 0:
+        raise ValueError(f"degree {degree} and margin {margin} given, expected at least 1 and 0")
+    a, b = interval_of(x, margin)
+    grid = np.cos(np.pi * (np.arange(GRID) + 0.5) / GRID)
+    values = Activation(kind)((a + b) / 2 + (b - a) / 2 * grid)
+    basis = chebyshev.chebvander(grid, degree)
+    if method == "minimax":
+        coefficients = _minimax(np.asarray(basis, dtype=np.float64), values)
+    else:
+        weights = np.sqrt(_density((2 * x - a - b) / (b - a), grid))
+        solved = np.linalg.lstsq(basis * weights[:, None], values * weights)[0]
+        coefficients = np.asarray(solved, dtype=np.float64)
+    return Polynomial(_trimmed(coefficients), (a, b), kind)
+
+
+def interval_of(x: Floats, margin: float) -> tuple[float, float]:
+    """The range of x and `margin` times its width on both sides; a little of it for a single value."""
+    low, high = float(x.min()), float(x.max())
+    room = margin * (high - low) or max(1.0, abs(low))
+    return low - room, high + room
+
+
+def replace(
+    graph: Graph,
+    samples: ArrayLike,
+    *,
+    degree: int | None = None,
+    budget: float = BUDGET,
+    margin: float = MARGIN,
+    method: Method = "least squares",
+) -> Graph:
+    """The graph with a polynomial for each Activation, fitted on what samples (count, ...) give it.
+
+    Each is fitted behind those before it. degree: of all of them; else the least of DEGREES whose scores stay
+    within `budget`. Polynomials of the network itself keep their values and get the samples' interval.
+    ValueError for fewer than MIN_SAMPLES samples, and if no degree stays within the budget.
+    """
+    kinds = [node for node in graph.nodes if isinstance(node.layer, Activation | Polynomial)]
+    if not kinds:
+        return graph
+    x = np.asarray(samples, dtype=np.float64)
+    if len(x) < MIN_SAMPLES:
+        raise ValueError(
+            f"{len(x)} samples given, expected at least {MIN_SAMPLES} to fit the range of {kinds[0].name}"
+        )
+    if not np.isfinite(x).all():
+        raise ValueError("samples hold NaN or infinity, expected finite numbers")
+    approximated = any(isinstance(node.layer, Activation) for node in kinds)
+    if degree is not None or not approximated:
+        return _replaced(graph, x, degree or 1, margin, method)
+    scores, errors = graph(x), list[float]()
+    for candidate in DEGREES:
+        result = _replaced(graph, x, candidate, margin, method)
+        errors.append(relative_error(result(x), scores))
+        if errors[-1] <= budget:
+            return result
+    reached = ", ".join(f"{d}: {error:.3g}" for d, error in zip(DEGREES, errors, strict=True))
+    raise ValueError(
+        f"polynomials in place of {kinds[0].name} and others leave relative errors of scores of {reached} "
+        f"(degree: error), expected at most {budget}: take more samples, or layers trained with polynomials"
+    )
+
+
+def relative_error(scores: Floats, exact: Floats) -> float:
+    """Root mean square of the difference, relative to the standard deviation of the exact scores."""
+    spread = float(np.std(exact)) or 1.0
+    return float(np.sqrt(np.mean((scores - exact) ** 2))) / spread
+
+
+@dataclass(frozen=True)
+class Outside:
+    """How many of `entries` values lie outside the interval of a polynomial, and how far at most."""
+
+    name: str
+    count: int
+    entries: int
+    farthest: float
+    interval: tuple[float, float]
+
+
+def outside(graph: Graph, x: ArrayLike) -> list[Outside]:
+    """For each polynomial that stands for an activation and meets values outside its interval, on x."""
+    values, found = [np.asarray(x, dtype=np.float64), *graph.values(x)], []
+    for node in graph.nodes:
+        if isinstance(node.layer, Polynomial) and node.layer.approximates:
+            given = values[node.inputs[0] + 1]
+            a, b = node.layer.interval
+            beyond = np.maximum(a - given, given - b)
+            if (count := int((beyond > 0).sum())) > 0:
+                found.append(Outside(node.name, count, given.size, float(beyond.max()), (a, b)))
+    return found
+
+
+def _replaced(graph: Graph, x: Floats, degree: int, margin: float, method: Method) -> Graph:
+    values: list[Floats] = []
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        given = [x if source == INPUT else values[source] for source in node.inputs]
+        layer = node.layer
+        if isinstance(layer, Activation):
+            layer = fit(layer.kind, given[0], degree, margin=margin, method=method)
+        elif isinstance(layer, Polynomial) and not layer.approximates:
+            layer = _moved(layer, interval_of(given[0], margin))
+        nodes.append(changed(node, layer=layer))
+        values.append(layer(*given))
+    return Graph(graph.input_shape, tuple(nodes))
+
+
+def _moved(polynomial: Polynomial, interval: tuple[float, float]) -> Polynomial:
+    """The same polynomial with another interval."""
+    a, b = interval
+
+    def on_new(t: Floats) -> Floats:
+        return polynomial((a + b) / 2 + (b - a) / 2 * t)
+
+    return Polynomial(chebyshev.chebinterpolate(on_new, polynomial.degree), interval)
+
+
+def _density(t: Floats, grid: Floats) -> Floats:
+    """Weights of the grid's points: the share of the samples t in [-1, 1] around each, and a floor."""
+    edges = np.concatenate([[1.0], (grid[1:] + grid[:-1]) / 2, [-1.0]])[::-1]
+    widths = np.diff(edges)[::-1]
+    bins = max(8, min(128, int(np.sqrt(t.size))))
+    counts, bounds = np.histogram(t, bins=bins, range=(-1.0, 1.0), density=True)
+    here = np.clip(np.searchsorted(bounds, grid, side="right") - 1, 0, bins - 1)
+    return np.asarray(((1 - FLOOR) * counts[here] + FLOOR / 2) * widths)
+
+
+def _minimax(basis: Floats, values: Floats) -> Floats:
+    """Least e with |basis c - values| <= e at every point of the grid."""
+    from scipy.optimize import linprog
+
+    ones = np.ones((len(values), 1))
+    above, below = np.hstack([basis, -ones]), np.hstack([-basis, -ones])
+    target = np.zeros(basis.shape[1] + 1)
+    target[-1] = 1.0
+    solved = linprog(
+        target,
+        A_ub=np.vstack([above, below]),
+        b_ub=np.concatenate([values, -values]),
+        bounds=[(None, None)] * len(target),
+        method="highs",
+    )
+    if not solved.success:
+        raise ValueError(f"no polynomial of least largest error found: {solved.message}")
+    return np.asarray(solved.x[:-1])
+
+
+def _trimmed(coefficients: Floats) -> Floats:
+    """Without last coefficients that are rounding only, at least of degree 1."""
+    kept: Sequence[int] = np.flatnonzero(np.abs(coefficients) > 1e-13 * np.abs(coefficients).max()).tolist()
+    return coefficients[: max(kept[-1], 1) + 1]

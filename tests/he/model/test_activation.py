@@ -1,0 +1,103 @@
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from he.model import activation
+from he.model.graph import Graph, Node
+from he.model.layers import Dense
+from he.model.nonlinear import Activation, Polynomial
+
+RNG = np.random.default_rng(0)
+SAMPLES = RNG.normal(size=(200, 4))
+
+
+def perceptron(kind: Any) -> Graph:
+    return Graph(
+        (4,),
+        (
+            Node("first", Dense(RNG.normal(size=(8, 4)), RNG.normal(size=8))),
+            Node("act", Activation(kind), (0,)),
+            Node("last", Dense(RNG.normal(size=(3, 8))), (1,)),
+        ),
+    )
+
+
+@pytest.mark.parametrize("kind", ["relu", "gelu", "silu", "sigmoid", "tanh", "softplus"])
+def test_errors_fall_with_the_degree(kind: Any) -> None:
+    x = RNG.uniform(-3, 3, size=5000)
+    exact = Activation(kind)(x)
+    errors = [np.sqrt(np.mean((activation.fit(kind, x, d)(x) - exact) ** 2)) for d in (3, 7, 15, 31)]
+    assert all(later < earlier for earlier, later in itertools.pairwise(errors))
+    assert errors[-1] < (0.02 if kind == "relu" else 1e-3)
+
+
+def test_minimax_has_the_least_largest_error() -> None:
+    x = RNG.normal(size=2000)
+    least, squares = (activation.fit("relu", x, 7, method=method) for method in ("minimax", "least squares"))
+    assert least.interval == squares.interval
+    grid = np.linspace(*least.interval, 4001)
+    error, other = (np.abs(p(grid) - np.maximum(grid, 0)).max() for p in (least, squares))
+    assert error < other
+    # The best error takes its largest size, with alternating signs, degree + 2 times (Chebyshev).
+    difference = least(grid) - np.maximum(grid, 0)
+    signs = np.sign(difference[np.abs(difference) > 0.98 * error])
+    assert 1 + np.count_nonzero(np.diff(signs)) >= 9
+
+
+def test_the_interval_is_the_samples_range_and_a_margin() -> None:
+    assert activation.fit("relu", [0.0, 4.0], 3, margin=0.25).interval == (-1.0, 5.0)
+    assert activation.interval_of(np.array([2.0]), 0.5) == (0.0, 4.0)
+
+
+@pytest.mark.parametrize("kind", ["relu", "tanh"])
+def test_the_least_degree_within_the_budget_is_taken(kind: Any) -> None:
+    graph = perceptron(kind)
+    rough, fine = (activation.replace(graph, SAMPLES, budget=budget) for budget in (0.2, 0.02))
+    degrees = [g.nodes[1].layer.degree for g in (rough, fine)]
+    assert degrees[0] < degrees[1]
+    for replaced, budget in ((rough, 0.2), (fine, 0.02)):
+        assert activation.relative_error(replaced(SAMPLES), graph(SAMPLES)) <= budget
+        assert replaced.nodes[1].layer.approximates == kind
+
+
+def test_a_network_without_activations_stays_as_it_is() -> None:
+    graph = Graph((4,), (Node("dense", Dense(np.ones((1, 4)))),))
+    assert activation.replace(graph, SAMPLES[:1]) is graph
+
+
+def test_polynomials_of_the_network_keep_their_values() -> None:
+    cubic = Polynomial.from_monomials([1, 0, -2, 1])
+    replaced = activation.replace(Graph((4,), (Node("cubic", cubic),)), SAMPLES)
+    np.testing.assert_allclose(replaced(SAMPLES), cubic(SAMPLES), rtol=0, atol=1e-9)
+    assert replaced.nodes[0].layer.interval[1] > SAMPLES.max()
+
+
+def test_values_outside_are_counted() -> None:
+    replaced = activation.replace(perceptron("relu"), SAMPLES, degree=7)
+    assert activation.outside(replaced, SAMPLES) == []
+    (found,) = activation.outside(replaced, 10 * SAMPLES)
+    assert (found.name, found.entries) == ("act", 1600)
+    assert 0 < found.count < 1600
+    assert found.farthest > 0
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (SAMPLES[:31], "31 samples given, expected at least 32 to fit the range of act"),
+        (np.full((40, 4), np.nan), "NaN or infinity"),
+    ],
+    ids=["few", "nan"],
+)
+def test_bad_samples_are_refused(samples: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        activation.replace(perceptron("relu"), samples)
+
+
+def test_a_budget_out_of_reach_says_what_is_reached() -> None:
+    with pytest.raises(ValueError, match=r"63: 0\.\d+ .* expected at most 1e-09"):
+        activation.replace(perceptron("relu"), SAMPLES, budget=1e-9)
+    with pytest.raises(ValueError, match=r"degree 0 and margin 0\.25 given"):
+        activation.fit("relu", SAMPLES, 0)
