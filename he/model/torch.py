@@ -11,6 +11,7 @@ from he.model import torch_steps
 from he.model.builder import Builder
 from he.model.convolution import Shape
 from he.model.graph import Graph
+from he.model.nonlinear import Activation
 from he.model.torch_trace import trace
 
 TRACED = 3
@@ -28,7 +29,8 @@ def read(net: Any, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any
     """(graph, classes 0, 1, ...) of a module in evaluation mode, read in float64.
 
     samples (count, *input shape): for the shapes; a network that starts with a Linear needs none. A softmax,
-    log-softmax or argmax at the end is left out: the order of the scores is the same. TypeError names a layer
+    log-softmax or argmax at the end is left out: the order of the scores is the same; so is a sigmoid, whose
+    scores have the sign that tells the class. TypeError names a layer
     that cannot be read, with what to take instead; ValueError says what does not fit.
     """
     import torch
@@ -41,7 +43,16 @@ def read(net: Any, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any
     output, node = torch_steps.translate(traced, values, builder)
     graph = builder.graph(output)
     _expect_equal(graph, x.numpy(), values[node].numpy())
+    graph = _without_last_sigmoid(graph)
     return graph, np.arange(max(2, math.prod(graph.output_shape)))
+
+
+def _without_last_sigmoid(graph: Graph) -> Graph:
+    """Its values lie above 0 for both classes, where those before it differ in sign."""
+    *before, last = graph.nodes
+    if before and last.layer == Activation("sigmoid"):
+        return Graph(graph.input_shape, tuple(before))
+    return graph
 
 
 def _samples(net: Any, samples: ArrayLike | None) -> NDArray[np.float64]:

@@ -41,6 +41,17 @@ def test_a_perceptron_behind_a_scaler_agrees_with_scikit_learn() -> None:
     assert abs(model.evaluate(x[1::2], y[1::2]) - net.score(x[1::2], y[1::2])) <= 0.01
 
 
+def test_a_last_sigmoid_is_left_out_and_the_sign_tells_the_class() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())
+    x = np.random.default_rng(0).normal(size=(64, 4))
+    model = he.compile(net, samples=x)
+    labels = model.labels(model.predict_clear(x))
+    expected = net(torch.from_numpy(x).float()).detach().numpy()[:, 0] > 0.5
+    assert set(expected.tolist()) == {False, True}
+    np.testing.assert_array_equal(labels, expected)
+
+
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(TypeError, match="str given, expected a scikit-learn or torch model"):
         read("relu")
