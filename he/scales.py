@@ -12,6 +12,7 @@ from he.ckks.primes import MAX_BITS
 
 Plan = TypeVar("Plan")
 
+PRECISION_BITS = 12  # behind the point, where the caller asks for no other precision
 SCORE_ROOM = 4.0  # scores of other inputs may be this many times the samples' largest before they wrap round
 
 

@@ -39,14 +39,3 @@ def split(diagonals: Mapping[int, Slots], block: int) -> Diagonals:
             giant = rotation - baby
             rows.setdefault(giant, {})[baby] = np.roll(diagonal, giant)
     return Diagonals(rows)
-
-
-def balanced_block(count: int) -> int:
-    """Baby steps per giant step for `count` (a power of two) diagonals: a power of two near its root."""
-    return 1 << (count.bit_length() // 2)
-
-
-def rotations(count: int, stride: int) -> tuple[int, ...]:
-    """The rotations, 0 left out, for diagonals 0, stride, ..., (count - 1) stride in balanced blocks."""
-    block = min(balanced_block(count), count)
-    return tuple(stride * k for k in (*range(1, block), *range(block, count, block)))

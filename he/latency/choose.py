@@ -19,7 +19,6 @@ from he.latency.plan import Plan, consumed
 from he.model.blocks import Block, clear
 from he.model.convolution import Shape
 
-PRECISION_BITS = 12
 MOST_SAMPLES = 16  # that the precision is predicted on
 
 

@@ -17,7 +17,6 @@ from he.model.blocks import Block
 from he.model.graph import INPUT
 from he.model.nonlinear import Power, Square
 
-LARGEST_PLAN_BYTES = 1 << 20
 LARGEST_FEATURES = 1 << 20
 LARGEST_BLOCKS = 1000
 LONGEST_NAME = 200

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,12 +20,3 @@ def test_split_diagonals_make_the_same_sum(log_count: int, block: int, seed: int
 def test_zero_diagonals_are_left_out() -> None:
     rows = linear.split({0: np.ones(4), 1: np.zeros(4), 3: np.ones(4)}, 2).rows
     assert {g: set(row) for g, row in rows.items()} == {0: {0}, 2: {1}}
-
-
-@pytest.mark.parametrize("log_count", range(11))
-def test_few_rotations_reach_every_diagonal(log_count: int) -> None:
-    count = 1 << log_count
-    block = min(linear.balanced_block(count), count)
-    steps = {0, *linear.rotations(count, 1)}
-    assert all({k % block, k - k % block} <= steps for k in range(count))
-    assert len(steps) - 1 <= 2 * np.sqrt(2 * count) - 2 or count <= 2
