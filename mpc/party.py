@@ -181,7 +181,7 @@ def run_local(
     """Run `program(party)` as 1, 2 or 3 processes on this machine; their results in rank order.
 
     With `inputs`, party i runs `program(party, inputs[i])`, and no other process gets inputs[i]. Each party,
-    and the dealer where there are two or more, is a fresh process with a fresh identity; they talk over
+    and the dealer where there are two or more, is a process of its own with a fresh identity; they talk over
     loopback through post-quantum channels. Raises ProcessFailed with the failing party's name, traceback and
     exit code, TimeoutError after `timeout_s` seconds; no process outlives the call.
     """
