@@ -11,8 +11,9 @@ CODE := he mpc pqc benchmarks examples tests
 demo: $(INSTALLED)
 	$(BIN)/python examples/two_hospitals.py
 
+# As many files side by side as there are cores; those of one file one after the other, since they share set-up.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The exhaustive variants, which `make test` leaves out.
 test-slow: $(INSTALLED)

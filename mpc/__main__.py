@@ -1,4 +1,7 @@
-"""`python -m mpc`: identities for a roster, a trial of it, programs and the dealer on real hosts."""
+"""`python -m mpc`: identities for a roster, a trial of it, programs and the dealer on real hosts.
+
+A command loads what it needs itself, so that what is wrong with its arguments is told before torch is loaded.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,8 @@ from typing import Annotated
 
 import typer
 
-from mpc.check import check as check_roster
-from mpc.party import Party, Survival, deal
 from mpc.roster import Member, Roster, parse_address
+from mpc.survival import Survival
 from pqc import Identity, Listener
 from pqc.cli.options import IdentityFile, Secret, load_identity, passphrase
 
@@ -46,6 +48,8 @@ def check(
     identity: IdentityFile, parties: PartiesFile, timeout: Timeout = 60.0, secret: Secret = None
 ) -> None:
     """Connect to all members, who run this too, and compare rosters, versions and clocks."""
+    from mpc.check import check as check_roster
+
     me, roster = load_identity(identity, secret), Roster.load(parties)
     with _listen(me, roster) as listener:
         reports = check_roster(me, listener, roster, timeout)
@@ -76,6 +80,8 @@ def run(
     if resume and checkpoints is None:
         raise ValueError("--resume needs --checkpoints, the folder with the checkpoints to go on from")
     survival = None if checkpoints is None else Survival(checkpoints, every, resume)
+    from mpc.party import Party
+
     with _listen(me, roster) as listener:
         party = Party.join(me, listener, roster, timeout, program=hashlib.sha256(source).hexdigest())
     party.survival = survival
@@ -93,6 +99,8 @@ def dealer(
     identity: IdentityFile, parties: PartiesFile, timeout: Timeout = 60.0, secret: Secret = None
 ) -> None:
     """Deal randomness for one computation of the roster's parties."""
+    from mpc.party import deal
+
     me, roster = load_identity(identity, secret), Roster.load(parties)
     with _listen(me, roster) as listener:
         deal(me, listener, roster, timeout)

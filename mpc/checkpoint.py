@@ -25,7 +25,8 @@ import torch
 from mpc import engine
 from mpc.dealer.schedule import Schedule
 from mpc.exchange import tell_all
-from mpc.party import Party, Survival
+from mpc.party import Party
+from mpc.survival import Survival
 from mpc.randomness import new_key
 from pqc import Identity, TrustStore
 from pqc.checks import checked_name

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,24 +18,12 @@ from mpc.mesh import call, check_identity, connect_all
 from mpc.processes import Exchange, Meeting, Task, run_processes
 from mpc.randomness import KEY_BYTES, new_key
 from mpc.roster import Member, Roster
+from mpc.survival import Survival
 from mpc.transport import ChannelCommunicator
 from pqc import Identity, Listener, PublicIdentity, TrustStore
 from pqc.channel import Channel
 
 DEALER = "dealer"
-
-
-@dataclass(frozen=True)
-class Survival:
-    """Where this party keeps checkpoints, every how many steps, and whether to go on from those there."""
-
-    folder: Path
-    every: int = 10
-    resume: bool = False
-
-    def __post_init__(self) -> None:
-        if self.every < 1:
-            raise ValueError(f"checkpoints come every 1 step or more, got {self.every}")
 
 
 class Party:

@@ -126,8 +126,24 @@ def _product(request: Request, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor
 
 
 def _product_size(request: Request) -> Shape:
+    """Only convolutions ask torch: its first answer to such a question takes a second of imports."""
+    if request.op == "mul":
+        return np.broadcast_shapes(*request.sizes)
+    if request.op == "matmul":
+        return _matmul_size(*request.sizes)
     a, b = (torch.empty(size, dtype=torch.float32, device="meta") for size in request.sizes)
     return tuple(_product(request, a, b).shape)
+
+
+def _matmul_size(a: Shape, b: Shape) -> Shape:
+    """As torch.matmul: a vector is a row on the left and a column on the right, which the result is without."""
+    if not a or not b:
+        raise ValueError(f"matrices or vectors were expected, got shapes {a} and {b}")
+    rows, columns = a if len(a) > 1 else (1, *a), b if len(b) > 1 else (*b, 1)
+    if rows[-1] != columns[-2]:
+        raise ValueError(f"shapes {a} and {b} have no matrix product: {rows[-1]} columns, {columns[-2]} rows")
+    outer = np.broadcast_shapes(rows[:-2], columns[:-2])
+    return (*outer, *rows[-2:-1][: len(a) - 1], *columns[-1:][: len(b) - 1])
 
 
 def count_wraps(shares: Sequence[torch.Tensor]) -> torch.Tensor:

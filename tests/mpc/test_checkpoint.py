@@ -20,9 +20,9 @@ from mpc.engine import share_of
 from mpc.linear import LogisticRegression
 from mpc.network import Network
 from mpc.optimise import SGD, Adam
-from mpc.party import Survival
 from mpc.processes import ProcessFailed
 from mpc.stopping import EarlyStop
+from mpc.survival import Survival
 
 ROWS, FEATURES, EVERY = 24, 3, 2
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,10 @@ import pytest
 
 import pqc
 from mpc.roster import Member, Roster
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from ports import free_port  # noqa: E402
 
 PROGRAM = """
 import numpy as np
@@ -59,13 +62,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "parties.toml").write_text(Roster(tuple(members[:2]), members[2]).to_toml())
     (folder / "program.py").write_text(PROGRAM)
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def start(site: Path, name: str, *command: str, parties: str = "parties.toml") -> subprocess.Popen[str]:

@@ -16,7 +16,7 @@ from mpc.network import Network
 from mpc.optimise import SGD, Adam
 from mpc.stopping import EarlyStop
 
-ROWS, STEPS = 40, 4
+ROWS, STEPS = 40, 2
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,7 +56,7 @@ def adam() -> Adam:
     return Adam(learning_rate=0.01, betas=(0.9, 0.98))
 
 
-# Model, optimiser, loss, largest difference of an entry from the twin after four steps: fixed point rounds
+# Model, optimiser, loss, largest difference of an entry from the twin after two steps: fixed point rounds
 # by a few units of 2^-16 in each layer, the softmax is wrong by 0.004. Adam divides by the gradient's own
 # size, so that where a gradient is all rounding its step of up to 0.01 is as well.
 CASES: dict[str, tuple[Any, Any, str, float]] = {

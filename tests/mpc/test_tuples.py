@@ -1,6 +1,7 @@
 """Dealt randomness: every kind satisfies its equation, shapes need no data, bad requests are refused."""
 
 import functools
+import itertools
 import operator
 
 import msgpack
@@ -54,6 +55,26 @@ def test_product(request_: Request, parties: int) -> None:
     a, b, c = (opened(shares, part) for part in range(3))
     assert torch.equal(c, getattr(torch, request_.op)(a, b, **dict(request_.options)))
     assert (tuple(c.shape),) == derived_sizes(request_)
+
+
+SIZES = [(), (3,), (4,), (1,), (4, 3), (3, 4), (1, 3), (2, 4, 3), (1, 3, 4), (5, 2, 3, 4), (2, 0, 3), (3, 0)]
+
+
+@pytest.mark.parametrize("op", ["mul", "matmul"])
+def test_sizes_are_those_of_torch(op: str) -> None:
+    """Every pair of shapes of 0 to 4 dimensions, refused where torch refuses it."""
+    refused = 0
+    for a, b in itertools.product(SIZES, SIZES):
+        request = Request("product", (a, b), op)
+        try:
+            size = tuple(getattr(torch, op)(torch.zeros(a), torch.zeros(b)).shape)
+        except RuntimeError:
+            refused += 1
+            with pytest.raises(ValueError, match="shape"):
+                derived_sizes(request)
+        else:
+            assert derived_sizes(request) == (size,), request
+    assert 0 < refused < len(SIZES) ** 2 / 1.2
 
 
 @pytest.mark.parametrize("parties", [1, 2, 3])

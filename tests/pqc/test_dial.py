@@ -1,18 +1,19 @@
 """Connecting: retried as the caller says, bounded in time, never to a peer that is not pinned."""
 
 import socket
+import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
 import pqc
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+from ports import free_port  # noqa: E402
 
 
 def test_nobody_there_is_an_error_at_once(alice: pqc.Identity, trust: pqc.TrustStore) -> None:
