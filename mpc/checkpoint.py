@@ -26,8 +26,8 @@ from mpc import engine
 from mpc.dealer.schedule import Schedule
 from mpc.exchange import tell_all
 from mpc.party import Party
-from mpc.survival import Survival
 from mpc.randomness import new_key
+from mpc.survival import Survival
 from pqc import Identity, TrustStore
 from pqc.checks import checked_name
 from pqc.envelope import AgeKey, EnvelopeError, open_bytes, seal_bytes

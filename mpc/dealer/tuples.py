@@ -136,7 +136,7 @@ def _product_size(request: Request) -> Shape:
 
 
 def _matmul_size(a: Shape, b: Shape) -> Shape:
-    """As torch.matmul: a vector is a row on the left and a column on the right, which the result is without."""
+    """As torch.matmul: a vector is a row on the left, a column on the right, which the result is without."""
     if not a or not b:
         raise ValueError(f"matrices or vectors were expected, got shapes {a} and {b}")
     rows, columns = a if len(a) > 1 else (1, *a), b if len(b) > 1 else (*b, 1)

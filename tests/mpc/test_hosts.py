@@ -18,7 +18,7 @@ from mpc.roster import Member, Roster
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from ports import free_port  # noqa: E402
+from ports import free_port
 
 PROGRAM = """
 import numpy as np

@@ -13,7 +13,7 @@ import pqc
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from ports import free_port  # noqa: E402
+from ports import free_port
 
 
 def test_nobody_there_is_an_error_at_once(alice: pqc.Identity, trust: pqc.TrustStore) -> None:
