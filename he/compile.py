@@ -13,7 +13,6 @@ from he.latency import choose as latency
 from he.layouts import AnyPlan
 from he.model import read
 from he.model.blocks import clear, of_graph
-from he.scales import PRECISION_BITS
 from he.throughput import choose as throughput
 
 WITHOUT_SAMPLES_BITS = 40
@@ -31,7 +30,7 @@ def compile(
     scale_bits: int | None = None,
     spec: CkksSpec | None = None,
     optimise: Literal["latency", "throughput"] = "latency",
-    precision: int | None = None,
+    precision: float | None = None,
 ) -> Model:
     """Compile a trained network for encrypted inference.
 
@@ -41,8 +40,8 @@ def compile(
     against what the parameters can hold.
     security: 128, 192 or 256 bits. optimise: 'latency' for the time of one sample, 'throughput' for thousands
     side by side, one feature a ciphertext. precision: bits behind the point that the samples' scores keep, by
-    the bound of noise and rounding, by default PRECISION_BITS. scale_bits: a scale of your own instead, 2^40
-    by default without samples. spec: all parameters of your own.
+    the bound of noise and rounding, by default so many that it is 2^-6 of the scores' deviation. scale_bits:
+    a scale of your own instead, 2^40 by default without samples. spec: all parameters of your own.
     TypeError for a network that cannot be read, ValueError for one that no parameters carry.
     """
     if optimise not in PLANNERS:
@@ -55,7 +54,7 @@ def compile(
     if spec is not None:
         plan = planner.with_spec(spec)
     elif rows is not None and scale_bits is None:
-        plan = planner.with_precision(rows, PRECISION_BITS if precision is None else precision)
+        plan = planner.with_precision(rows, precision)
     else:
         plan = planner.with_scale(WITHOUT_SAMPLES_BITS if scale_bits is None else scale_bits)
     if rows is not None:

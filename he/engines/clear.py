@@ -6,9 +6,9 @@ whole data sets and their precision predicted. Nothing is encrypted and there ar
 holds model and data in the clear anyway.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,28 +19,25 @@ from he.ckks.params import CkksParams
 from he.engines import chebyshev
 from he.kernels import IntegerMatrix
 
+Deviation: TypeAlias = float | NDArray[np.float64]
+
 
 @dataclass(frozen=True, eq=False)
 class ClearCipher:
     """Values (slots,) with the level and scale that a ciphertext would have.
 
-    deviation: at least the standard deviation of the noise in the real part of any slot.
+    deviation: at least the standard deviation of the noise in the real part of each slot, or of any.
     """
 
     values: NDArray[np.float64]
     level: int
     scale: float
-    deviation: float = 0.0
+    deviation: Deviation = 0.0
 
     @property
     def bound(self) -> float:
         """What the noise of no slot exceeds."""
-        return noise.TAIL * self.deviation
-
-    @property
-    def largest(self) -> float:
-        """The largest absolute value, without its noise."""
-        return float(np.abs(self.values).max())
+        return noise.TAIL * float(np.max(self.deviation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,20 +84,22 @@ class ClearEvaluator:
 
     def multiply(self, x: ClearCipher, y: ClearCipher) -> ClearCipher:
         """x y, relinearised and rescaled."""
-        deviation = x.largest * y.deviation + y.largest * x.deviation + x.deviation * y.deviation
+        inherited = np.abs(x.values) * y.deviation + np.abs(y.values) * x.deviation
+        deviation = inherited + x.deviation * y.deviation
         product = ClearCipher(x.values * y.values, x.level, x.scale * y.scale, deviation)
         return self._rescaled(product, noise.key_switch(self.params, x.level))
 
     def rotate(self, x: ClearCipher, steps: Sequence[int]) -> list[ClearCipher]:
         """x rotated left by each number of slots."""
         switched = noise.key_switch(self.params, x.level) + noise.rounding(self.params)
-        return [self._noisy(replace(x, values=np.roll(x.values, -k)), switched) if k else x for k in steps]
+        return [self._noisy(_rolled(x, k), switched) if k else x for k in steps]
 
     def fold(self, x: ClearCipher, steps: Sequence[int]) -> ClearCipher:
         """x + rot_k(x) for each k in turn: different slots of the noise meet, which are uncorrelated."""
         for k in steps:
             (moved,) = self.rotate(x, [k])
-            x = replace(x, values=x.values + moved.values, deviation=math.hypot(x.deviation, moved.deviation))
+            deviation = np.hypot(x.deviation, moved.deviation)
+            x = replace(x, values=x.values + moved.values, deviation=deviation)
         return x
 
     def linear(self, x: ClearCipher, linear: ClearRows) -> ClearCipher:
@@ -113,17 +112,16 @@ class ClearEvaluator:
         switched, scale = self._switch_deviation(x.level, x.scale), x.scale
         for g, row in linear.rows.items():
             for b, d in row.items():
-                moved = np.roll(x.values, -b)
-                own = (d.deviation * (np.abs(moved) + x.deviation)) ** 2
-                total += np.roll(d.values * moved, -g)
-                inherited += np.roll(d.values**2, -g) * x.deviation**2
+                moved = _rolled(x, b)
+                own = (d.deviation * (np.abs(moved.values) + moved.deviation)) ** 2
+                total += np.roll(d.values * moved.values, -g)
+                inherited += np.roll((d.values * moved.deviation) ** 2, -g)
                 added += np.roll(own + (d.values * switched) ** 2 * (b != 0), -g)
                 scale = x.scale * d.scale
         added += len(linear.rows) * self._switch_deviation(x.level, scale) ** 2
         if self.rng is not None:
             total += self.rng.normal(size=total.shape) * np.sqrt(added)
-        deviation = math.sqrt(float((inherited + added).max()))
-        return self._rescaled(ClearCipher(total, x.level, scale, deviation), 0.0)
+        return self._rescaled(ClearCipher(total, x.level, scale, np.sqrt(inherited + added)), 0.0)
 
     def polynomial(self, x: ClearCipher, coefficients: Sequence[float]) -> ClearCipher:
         """sum_k coefficients[k] T_k(x) for slots in [-1, 1], at the scale of x.
@@ -148,14 +146,11 @@ class ClearEvaluator:
         """Weighted sums, rescaled, plus numbers; noises of different features are taken as independent."""
         weights = matrix.dense() * (np.array([x.scale for x in xs]) / scale)
         values = weights @ np.stack([x.values for x in xs])
-        given = np.array([x.deviation for x in xs])
+        given = np.stack([np.broadcast_to(x.deviation, x.values.shape) for x in xs])
         deviations = np.abs(weights) @ given if self.correlated else np.sqrt(weights**2 @ given**2)
         sums = zip(values, deviations, bias, strict=True)
         level = xs[0].level
-        return [
-            self.add_number(self._rescaled(ClearCipher(v, level, scale, float(d)), 0.0), b)
-            for v, d, b in sums
-        ]
+        return [self.add_number(self._rescaled(ClearCipher(v, level, scale, d), 0.0), b) for v, d, b in sums]
 
     def add_number(self, x: ClearCipher, value: float) -> ClearCipher:
         """x plus a number, which is rounded to the scale of x."""
@@ -185,4 +180,10 @@ class ClearEvaluator:
         """x with independent noise of a coefficient variance added."""
         added = noise.slot_deviation(self.params, variance, x.scale)
         values = x.values if self.rng is None else x.values + self.rng.normal(0.0, added, x.values.shape)
-        return replace(x, values=values, deviation=math.hypot(x.deviation, added))
+        return replace(x, values=values, deviation=np.hypot(x.deviation, added))
+
+
+def _rolled(x: ClearCipher, steps: int) -> ClearCipher:
+    """x with values and deviations rotated left, no noise added."""
+    deviation = x.deviation if np.ndim(x.deviation) == 0 else np.roll(x.deviation, -steps)
+    return replace(x, values=np.roll(x.values, -steps), deviation=deviation)

@@ -1,6 +1,6 @@
 """The parameters of a latency plan: the smallest ring and scale for a precision, in it the fewest digits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from he import scales
+from he.ckks import noise
 from he.ckks.params import CkksParams, CkksSpec
 from he.ckks.primes import MAX_BITS
 from he.ckks.smallest import smallest_spec
@@ -32,35 +33,57 @@ class Planner:
     costs: Costs = field(default_factory=Costs)
     _known: dict[int, Arrangement] = field(default_factory=dict)
 
-    def with_spec(self, spec: CkksSpec) -> Plan:
-        """The plan in given parameters; ValueError if they have too few levels."""
+    def with_spec(self, spec: CkksSpec, last_bits: int | None = None) -> Plan:
+        """The plan in given parameters; ValueError if they have too few levels.
+
+        last_bits: log2 of the scale of the scores, by default the scale's.
+        """
         params = CkksParams.from_spec(spec)
         if spec.log_n not in self._known:
             self._known[spec.log_n] = arrange(self.blocks, self.shape, params, self.costs)
         found = self._known[spec.log_n]
-        return Plan.make(spec, found.width(params.slots), found.input_layout, found.shapes)
+        return Plan.make(spec, found.width(params.slots), found.input_layout, found.shapes, last_bits)
 
     def with_scale(self, bits: int, first_bits: int = MAX_BITS) -> Plan:
         """The plan in the smallest secure ring with this scale; ValueError if there is none."""
-        depth = consumed(bare(self.blocks))[-1]
-        spec = smallest_spec(depth, scale_bits=bits, first_bits=first_bits, security=self.security)
-        return self.with_spec(spec)
+        return self.with_spec(self._smallest(bits, first_bits))
 
-    def with_precision(self, samples: NDArray[np.float64], precision: int) -> Plan:
+    def with_precision(self, samples: NDArray[np.float64], precision: float | None = None) -> Plan:
         """The plan of the least scale, and so of the smallest ring and fewest digits, that keeps a precision.
 
-        A smaller ring is faster, and in it the least scale is: it leaves most room for special primes.
-        precision: bits behind the point of the scores of samples (count, features), by the predicted bound.
+        A smaller ring is faster, and in it the least scale is: it leaves most room for special primes. The
+        scores come out at a smaller scale than the rest where that suffices, so that q_0 is small.
+        precision: bits behind the point of the scores of samples (count, features), by the predicted bound;
+        by default `scales.usual_precision`.
         """
         rows = samples[:MOST_SAMPLES]
         expected = clear(self.blocks, rows)
+        asked = scales.usual_precision(clear(self.blocks, samples)) if precision is None else precision
 
-        def attempt(bits: int, first_bits: int) -> tuple[Plan, float]:
-            plan = self.with_scale(bits, first_bits)
-            scores, bound = predicted(plan, run.encode(plan, self.blocks, ClearEvaluator(plan.params)), rows)
-            return plan, bound + float(np.abs(scores - expected).max())
+        def attempt(bits: int, score_bits: int) -> tuple[Plan, float]:
+            for plan in self._with_scores(bits, score_bits, asked):
+                encoded = run.encode(plan, self.blocks, ClearEvaluator(plan.params))
+                scores, bound = predicted(plan, encoded, rows)
+                error = bound + float(np.abs(scores - expected).max())
+                if error <= 2.0**-asked:
+                    break
+            return plan, error
 
-        return scales.least(attempt, expected, precision)
+        return scales.least(attempt, expected, asked)
+
+    def _with_scores(self, bits: int, score_bits: int, precision: float) -> Iterator[Plan]:
+        """Plans of this scale for scores below 2^score_bits: with the least scale of the scores, and so the
+        smallest q_0, whose rounding leaves the precision; with that of the rest.
+        """
+        usual = self._smallest(bits, bits + 1 + score_bits)
+        last = max(1, scales.last_scale_bits(1 << (usual.log_n - 1), precision))
+        if last < bits and self.blocks[-1].activation is None:
+            yield self.with_spec(self._smallest(bits, max(last + score_bits, bits) + 1), last)
+        yield self.with_spec(usual)
+
+    def _smallest(self, bits: int, first_bits: int) -> CkksSpec:
+        depth = consumed(bare(self.blocks))[-1]
+        return smallest_spec(depth, scale_bits=bits, first_bits=first_bits, security=self.security)
 
 
 def predicted(
@@ -72,10 +95,11 @@ def predicted(
     """(scores, bound on any one's noise) of up to plan.samples samples (count, features), by the plan's own
     steps in the clear, the noise added if there is a generator.
     """
-    engine, scores, bound = ClearEvaluator(plan.params, rng), list[NDArray[np.float64]](), 0.0
+    engine, scores, most = ClearEvaluator(plan.params, rng), list[NDArray[np.float64]](), 0.0
     for chunk in (rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples)):
         x = [engine.encrypt(slots, plan.input_level, plan.params.scale) for slots in plan.spread(chunk)]
         out = run.run(plan, encoded, engine, x)
         scores.append(plan.gather([y.values for y in out], len(chunk)))
-        bound = max(bound, *(y.bound for y in out))
-    return np.concatenate(scores), bound
+        deviations = [np.broadcast_to(y.deviation, y.values.shape) for y in out]
+        most = max(most, float(plan.gather(deviations, len(chunk)).max()))
+    return np.concatenate(scores), noise.TAIL * most

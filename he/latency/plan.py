@@ -56,24 +56,39 @@ class Step:
 class Plan:
     """Steps, derived from checked parameters and the shapes of the blocks by `make` and in no other way.
 
-    width: places of one sample in a ciphertext; the other slots hold other samples.
+    width: places of one sample in a ciphertext; the other slots hold other samples. last_bits: log2 of the
+    scale of the scores.
     """
 
     params: CkksParams
     width: int
     input_layout: Layout
     shapes: tuple[Shape, ...]
+    last_bits: int
     steps: tuple[Step, ...]
 
     @classmethod
-    def make(cls, spec: CkksSpec, width: int, input_layout: Layout, shapes: Sequence[Shape]) -> Self:
-        """Plan the blocks in a ring; ValueError if it has too few slots or levels for them."""
+    def make(
+        cls,
+        spec: CkksSpec,
+        width: int,
+        input_layout: Layout,
+        shapes: Sequence[Shape],
+        last_bits: int | None = None,
+    ) -> Self:
+        """Plan the blocks in a ring; ValueError if it has too few slots or levels for them.
+
+        last_bits: log2 of the scale of the scores, by default the scale's.
+        """
         shapes, params, needed = tuple(shapes), CkksParams.from_spec(spec), depth(shapes)
         if width > params.slots:
             raise ValueError(f"a sample takes {width} slots, expected at most {params.slots} for {params}")
         if needed > params.top_level:
             raise ValueError(_too_deep(shapes, needed, params.top_level))
-        return cls(params, width, input_layout, shapes, tuple(_steps(params, shapes, needed)))
+        last = spec.scale_bits if last_bits is None else last_bits
+        if not 1 <= last <= spec.scale_bits:
+            raise ValueError(f"last_bits is {last}, expected 1 to {spec.scale_bits}, those of the scale")
+        return cls(params, width, input_layout, shapes, last, tuple(_steps(params, shapes, needed, last)))
 
     @property
     def features(self) -> int:
@@ -131,7 +146,7 @@ class Plan:
     @cached_property
     def id(self) -> bytes:
         """16 bytes that name this plan and its parameters."""
-        return hashlib.sha256(b"latticework/plan/2" + self.params.id + self.content()).digest()[:16]
+        return hashlib.sha256(b"latticework/plan/3" + self.params.id + self.content()).digest()[:16]
 
     def to_bytes(self) -> bytes:
         """The plan without what can be derived again."""
@@ -145,6 +160,7 @@ class Plan:
             "width": self.width,
             "input": self.input_layout,
             "blocks": self.shapes,
+            "last_bits": self.last_bits,
         }
         return json.dumps(content, sort_keys=True).encode()
 
@@ -159,12 +175,14 @@ class Plan:
     @classmethod
     def from_content(cls, content: object, *, insecure: bool = False) -> Self:
         """A plan from the decoded JSON of `content`, derived and checked anew; ValueError if it is none."""
-        names = ["blocks", "input", "layout", "spec", "width"]
+        names = ["blocks", "input", "last_bits", "layout", "spec", "width"]
         if not isinstance(content, dict) or sorted(content) != names or content["layout"] != LAYOUT:
             raise ValueError(f"the plan's body is {content!r:.200}, expected {names} of layout {LAYOUT!r}")
         spec = CkksSpec.from_fields(content["spec"], insecure=insecure)
         width, source, blocks = parsed(content["width"], content["input"], content["blocks"])
-        return cls.make(spec, width, source, [Shape(*block) for block in blocks])
+        if type(content["last_bits"]) is not int:
+            raise ValueError(f"last_bits is {content['last_bits']!r:.50}, expected a whole number")
+        return cls.make(spec, width, source, [Shape(*block) for block in blocks], content["last_bits"])
 
     def spread(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Samples (count, features) as the slots of the ciphertexts of one input."""
@@ -216,15 +234,17 @@ def _too_deep(shapes: Sequence[Shape], needed: int, given: int) -> str:
     )
 
 
-def _steps(params: CkksParams, shapes: tuple[Shape, ...], top: int) -> list[Step]:
-    """Every value comes out at the scale of the input: squares get the root of what their rescaling takes."""
+def _steps(params: CkksParams, shapes: tuple[Shape, ...], top: int, last_bits: int) -> list[Step]:
+    """Every value but the scores comes out at the scale of the input: squares get the root of what their
+    rescaling takes.
+    """
     steps = []
-    for shape, used in zip(shapes, consumed(shapes), strict=True):
+    for place, (shape, used) in enumerate(zip(shapes, consumed(shapes), strict=True)):
         out_level = top - used
         level = out_level + 1 + activation_levels(shape)
-        scale = out_scale = params.scale
+        scale = out_scale = params.scale if place < len(shapes) - 1 else 2.0**last_bits
         if shape.square:
-            scale = math.sqrt(params.scale * params.moduli[level - 1])
+            scale = math.sqrt(out_scale * params.moduli[level - 1])
             out_scale = scale * scale / params.moduli[level - 1]
         steps.append(
             Step(shape=shape, level=level, sum_scale=scale, out_level=out_level, out_scale=out_scale)

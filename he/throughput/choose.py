@@ -38,24 +38,27 @@ class Planner:
         spec = smallest_spec(needed, scale_bits=bits, first_bits=first_bits, security=self.security)
         return self.with_spec(spec)
 
-    def with_precision(self, samples: NDArray[np.float64], precision: int) -> ThroughputPlan:
+    def with_precision(self, samples: NDArray[np.float64], precision: float | None = None) -> ThroughputPlan:
         """The plan of least estimated time a sample whose scores keep `precision` bits behind the point.
 
         Time is proportional to the number of primes, which the levels decide, and hardly depends on the ring:
         the work of a batch doubles with N as its samples do. So the smallest ring is chosen in which some
         scale gives the precision (memory and latency of a batch are the least there), and in it the least
         such scale, which makes the shortest messages. The precision is that of the predicted bound (noise and
-        rounded weights) on samples (count, features). ValueError if no parameters carry it.
+        rounded weights) on samples (count, features), by default `scales.usual_precision`. ValueError if no
+        parameters carry it.
         """
         rows = samples[:MOST_SAMPLES]
         expected = clear(self.blocks, rows)
 
-        def attempt(bits: int, first_bits: int) -> tuple[ThroughputPlan, float]:
-            plan = self.with_scale(bits, first_bits)
+        asked = scales.usual_precision(clear(self.blocks, samples)) if precision is None else precision
+
+        def attempt(bits: int, score_bits: int) -> tuple[ThroughputPlan, float]:
+            plan = self.with_scale(bits, bits + 1 + score_bits)
             scores, bound = predicted(plan, run.encode(plan, self.blocks), rows)
             return plan, bound + float(np.abs(scores - expected).max())
 
-        return scales.least(attempt, expected, precision)
+        return scales.least(attempt, expected, asked)
 
 
 def predicted(

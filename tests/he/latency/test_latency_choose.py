@@ -22,6 +22,23 @@ def test_less_precision_takes_a_smaller_scale(residual: Graph) -> None:
         planner.with_precision(samples, 60)
 
 
+def test_large_scores_come_out_at_a_smaller_scale() -> None:
+    """So that the first prime is hardly larger than the others; their samples still get the precision."""
+    rng = np.random.default_rng(0)
+    net = [he.Dense(8 * rng.normal(size=(8, 8))), he.Square(), he.Dense(rng.normal(size=(3, 8)))]
+    samples = rng.uniform(-1, 1, size=(9, 8))
+    model = he.compile(net, samples=samples, precision=2)
+    plan, scores = model.plan, np.abs(model.predict_clear(samples)).max()
+    assert scores > 2**9
+    assert isinstance(plan, he.Plan) and plan.last_bits < plan.params.spec.scale_bits - 2
+    assert plan.params.spec.first_bits < plan.params.spec.scale_bits + 10
+    assert scores < plan.largest_score
+    client = he.Client(plan)
+    got = client.decrypt(he.Server(model, client.evaluation_keys()).predict(client.encrypt(samples)))
+    exact = net[2](net[1](net[0](samples)))
+    assert np.abs(got - exact).max() < model.predicted_error(samples) <= 2.0**-2
+
+
 def test_the_cheaper_of_two_machines_layouts_is_chosen(residual: Graph, tiny: CkksSpec) -> None:
     """Costs only decide; on a machine where products are dear, fewer are made or as many."""
     params, blocks = he.CkksParams.from_spec(tiny), of_graph(residual)

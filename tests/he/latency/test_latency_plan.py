@@ -39,7 +39,7 @@ def test_the_table_reads_well(mlp: he.Model) -> None:
 
 def test_a_plan_holds_no_weights(mlp: he.Model) -> None:
     assert len(mlp.plan.to_bytes()) < 900
-    names = {"params", "width", "input_layout", "shapes", "steps"}
+    names = {"params", "width", "input_layout", "shapes", "last_bits", "steps"}
     assert {field.name for field in dataclasses.fields(Plan)} == names
 
 
@@ -62,6 +62,9 @@ CHANGES: list[dict[str, Any]] = [
     {"blocks": [["a", [0], 1, False, [1, 1, 1, 1, 1, 1, [1, 1], 1, 1], []]]},
     {"blocks": [["a", [-1], 1, 0, [1, 1, 1, 1, 1, 1, [1, 1], 1, 1], []]]},
     {"layout": "other"},
+    {"last_bits": 0},
+    {"last_bits": 99},
+    {"last_bits": "20"},
     {"spec": {}},
     {"more": 1},
 ]

@@ -30,7 +30,7 @@ def test_without_samples_the_scale_is_40_bits() -> None:
 
 
 def test_scores_that_no_modulus_holds_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"the samples' scores reach 2\^\d+, expected less than 2\^27"):
+    with pytest.raises(ValueError, match=r"the samples' scores reach 2\^\d+, expected less than 2\^28"):
         he.compile([he.Dense([[2.0**30]])], samples=[[1.0]], optimise="throughput")
     with pytest.raises(ValueError, match="optimise is 'speed', expected 'latency' or 'throughput'"):
         he.compile(CHAIN, optimise="speed")  # type: ignore[arg-type]
