@@ -130,6 +130,15 @@ class Builder:
             raise ValueError(f"{name}: a window lies in the padding alone, expected less padding")
         return self.add(name, Scale(1 / counts if len(self.shape(x)) == 3 else 1 / counts[:, 0]), sums)
 
+    def averages(
+        self, name: str, x: int, kernel: Pair, stride: Pair, padding: Padding, of_ones: Floats
+    ) -> int:
+        """Averages over windows by the framework's own rule, seen in what it gives of ones (1, *spatial)."""
+        other = Builder((1, *self.shape(x)[1:]))
+        sums = other.window_sums(name, INPUT, kernel, stride, padding)
+        entries = other.graph(sums)(np.ones((1, *other.input_shape)))[0]
+        return self.scale(name, self.window_sums(name, x, kernel, stride, padding), of_ones / entries)
+
     def pad(self, name: str, x: int, padding: Padding) -> int:
         """Zeros around each channel."""
         channels = self.shape(x)[0]

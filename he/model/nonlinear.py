@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from he.model.checks import expect_finite, freeze
 from he.model.convolution import Floats, Shape
 
-ActivationKind: TypeAlias = Literal["relu", "gelu", "silu", "sigmoid", "tanh", "softplus"]
+ActivationKind: TypeAlias = Literal["relu", "gelu", "silu", "sigmoid", "tanh", "softplus", "erf"]
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,13 @@ Power: TypeAlias = Square | Polynomial
 
 
 def _gelu(x: Floats) -> Floats:
+    return 0.5 * x * (1.0 + _erf(x / np.sqrt(2.0)))
+
+
+def _erf(x: Floats) -> Floats:
     from scipy.special import erf
 
-    return cast(Floats, 0.5 * x * (1.0 + erf(x / np.sqrt(2.0))))
+    return cast(Floats, erf(x))
 
 
 def _sigmoid(x: Floats) -> Floats:
@@ -115,4 +119,5 @@ _EXACT: dict[str, Callable[[Floats], Floats]] = {
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
     "softplus": lambda x: np.logaddexp(0.0, x),
+    "erf": _erf,
 }

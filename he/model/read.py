@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from he.model import activation, sklearn, torch
+from he.model import activation, onnx, sklearn, torch
 from he.model.chain import chain, graph_of
 from he.model.graph import Graph
 from he.model.nonlinear import Activation
 
 
 def read(net: object, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any]]:
-    """(graph without Activation, classes) of a torch module, scikit-learn model, list of layers or Graph.
+    """(graph without Activation, classes) of a torch, ONNX or scikit-learn model, list of layers or Graph.
 
     samples (count, *input shape), for shapes and for the ranges of activations; images may be flattened where
     the network says their shape itself. TypeError for what cannot be read, ValueError for what does not fit.
@@ -30,7 +30,7 @@ def read(net: object, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[
 
 
 def _exact(net: object, samples: ArrayLike | None) -> tuple[Graph, NDArray[Any]]:
-    for reader in (sklearn, torch):
+    for reader in (sklearn, torch, onnx):
         if reader.recognises(net):
             graph, classes = reader.read(net, samples)
             return graph, classes
@@ -40,7 +40,8 @@ def _exact(net: object, samples: ArrayLike | None) -> tuple[Graph, NDArray[Any]]
         graph = graph_of(chain(net))
     else:
         raise TypeError(
-            f"{type(net).__name__} given, expected a scikit-learn or torch model, or a list of layers"
+            f"{type(net).__name__} given, expected a scikit-learn or torch model, an .onnx file, "
+            "an onnx.ModelProto, or a list of layers"
         )
     return graph, np.arange(max(2, math.prod(graph.output_shape)))
 

@@ -7,17 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from he.model import torch_steps
+from he.model import agreement, torch_steps
 from he.model.builder import Builder
 from he.model.convolution import Shape
 from he.model.graph import Graph
-from he.model.nonlinear import Activation
 from he.model.torch_trace import trace
-
-TRACED = 3
-"""Samples that the network is run on while it is read: more than one, to see which axis is the batch's."""
-ROUNDING = 1e-9
-"""How far the graph may be from the network on them, relative to the largest output: float64, long sums."""
 
 
 def recognises(net: object) -> bool:
@@ -42,29 +36,17 @@ def read(net: Any, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any
     builder = Builder(tuple(x.shape[1:]))
     output, node = torch_steps.translate(traced, values, builder)
     graph = builder.graph(output)
-    _expect_equal(graph, x.numpy(), values[node].numpy())
-    graph = _without_last_sigmoid(graph)
+    agreement.expect_equal(graph, x.numpy(), values[node].numpy())
+    graph = agreement.without_last_sigmoid(graph)
     return graph, np.arange(max(2, math.prod(graph.output_shape)))
-
-
-def _without_last_sigmoid(graph: Graph) -> Graph:
-    """Its values lie above 0 for both classes, where those before it differ in sign."""
-    *before, last = graph.nodes
-    if before and last.layer == Activation("sigmoid"):
-        return Graph(graph.input_shape, tuple(before))
-    return graph
 
 
 def _samples(net: Any, samples: ArrayLike | None) -> NDArray[np.float64]:
     """A few samples (TRACED, *input shape); random ones of the right shape if there are too few."""
-    given = None if samples is None else np.asarray(samples, dtype=np.float64)
-    if given is not None and (given.ndim < 2 or len(given) == 0):
-        raise ValueError(f"samples have shape {given.shape}, expected (count, *input shape)")
-    if given is not None and not np.isfinite(given).all():
-        raise ValueError("samples hold NaN or infinity, expected finite numbers")
-    shape = _features(net) if given is None else given.shape[1:]
-    random = np.random.default_rng(0).uniform(-1, 1, (TRACED, *shape))
-    return random if given is None else np.concatenate([given, random])[:TRACED].copy()
+    if samples is None:
+        return agreement.few(None, _features(net))
+    given = agreement.checked(samples)
+    return agreement.few(given, given.shape[1:])
 
 
 def _features(net: Any) -> Shape:
@@ -75,13 +57,3 @@ def _features(net: Any) -> Shape:
         if any(True for _ in module.parameters(recurse=False)):
             break
     raise ValueError("no samples given, expected some: the shapes inside the network depend on the input's")
-
-
-def _expect_equal(graph: Graph, x: NDArray[np.float64], expected: NDArray[np.float64]) -> None:
-    """Against code that the trace does not show, such as branches on values."""
-    error = float(np.abs(graph(x).ravel() - expected.ravel()).max())
-    if not error <= ROUNDING * max(1.0, float(np.abs(expected).max())):
-        raise ValueError(
-            f"the graph read from the network differs from it by {error:.3g} on samples, expected equality: "
-            "does it depend on more than its input?"
-        )

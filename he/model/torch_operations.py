@@ -1,35 +1,13 @@
 """What single operations of torch become: tables from the names of modules and functions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from he.model.builder import Builder
-from he.model.convolution import Floats, Padding, Pair
+from he.model.convolution import Floats, Pair
 from he.model.nonlinear import ActivationKind, Polynomial
-from he.model.torch_trace import Refused
-
-
-@dataclass(frozen=True)
-class Value:
-    """One of the builder's values among the arguments of an operation; all others are constants."""
-
-    place: int
-
-
-@dataclass(frozen=True)
-class Context:
-    """Where an operation stands: its name and what it gives in torch on a few samples."""
-
-    builder: Builder
-    name: str
-    result: Any
-
-    def refuse(self, expected: str) -> Refused:
-        """The error that says what to take instead."""
-        return Refused(f"{self.name} cannot be read, expected {expected}")
+from he.model.operation import Context, Value
 
 
 def _array(tensor: Any) -> Floats:
@@ -145,17 +123,10 @@ def _avg_pool(axes: int) -> Callable[..., int]:
         )
         ones = torch.ones((1, 1, *shape[1:]), dtype=torch.float64)
         factor = operation(ones, kernel_size, stride, padding, ceil_mode, count_include_pad, *extra)
-        return _averages(c, x, kernel, step, (around[0], around[1]), _array(factor)[0])
+        both = (around[0], around[1])
+        return c.builder.averages(c.name, x.place, kernel, step, both, _array(factor)[0])
 
     return pool
-
-
-def _averages(c: Context, x: Value, kernel: Pair, step: Pair, pads: Padding, ofones: Floats) -> int:
-    """Sums of windows times what turns them into torch's averages, seen on an image of ones."""
-    b = Builder((1, *c.builder.shape(x.place)[1:]))
-    entries = b.graph(b.window_sums(c.name, -1, kernel, step, pads))(np.ones((1, *b.input_shape)))[0]
-    sums = c.builder.window_sums(c.name, x.place, kernel, step, pads)
-    return c.builder.scale(c.name, sums, ofones / entries)
 
 
 def _adaptive(axes: int) -> Callable[..., int]:

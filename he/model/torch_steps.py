@@ -8,8 +8,9 @@ import numpy as np
 from he.model import torch_operations
 from he.model.builder import Builder
 from he.model.graph import INPUT
-from he.model.torch_operations import Context, Value
-from he.model.torch_trace import Refused, label
+from he.model.operation import Context, Value
+from he.model.refusals import INSTEAD, Refused, alternative
+from he.model.torch_trace import label
 
 Values: TypeAlias = dict[Any, Any]  # from steps of torch.fx to what they give on a few samples
 
@@ -29,15 +30,6 @@ NOTHING = (
     "FeatureAlphaDropout",
 )
 LAST_ONLY = ("softmax", "log_softmax", "argmax", "Softmax", "LogSoftmax")
-INSTEAD = {
-    "max_pool": "average pooling (AvgPool2d, then train again): a maximum has no exact form on ciphertexts",
-    "softmax": "it to be last, where it is left out: elsewhere it has no exact form on ciphertexts",
-    "norm": "batch norm: its factors do not depend on the sample",
-}
-KNOWN = (
-    "linear layers, convolutions, batch norm, average pooling, sums, concatenation, polynomials and the "
-    "activations relu, gelu, silu, sigmoid, tanh, softplus"
-)
 
 
 def run(traced: Any, x: Any) -> Values:
@@ -103,7 +95,7 @@ def _step(traced: Any, node: Any, places: dict[Any, int], values: Values, builde
         return _move(traced, node, places, values, context)
     handler = _handler(node, operation)
     if handler is None:
-        raise Refused(f"{name} cannot be read, expected {_alternative(operation)}")
+        raise Refused(f"{name} cannot be read, expected {alternative(operation)}")
     if node.op == "call_module":
         result = handler(context, traced.get_submodule(node.target), *args, **kwargs)
     else:
@@ -128,11 +120,6 @@ def _operation(node: Any, traced: Any = None) -> str:
 def _handler(node: Any, operation: str) -> Callable[..., int] | None:
     table = torch_operations.MODULES if node.op == "call_module" else torch_operations.FUNCTIONS
     return table.get(operation)
-
-
-def _alternative(operation: str) -> str:
-    plain = operation.lower().replace("maxpool", "max_pool")
-    return next((text for part, text in INSTEAD.items() if part in plain), KNOWN)
 
 
 def _last(traced: Any, node: Any, places: dict[Any, int], values: Values) -> int:

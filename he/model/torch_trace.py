@@ -2,9 +2,7 @@
 
 from typing import Any
 
-
-class Refused(TypeError):
-    """A layer that has no exact counterpart on ciphertexts; the message says what to take instead."""
+from he.model.refusals import Refused
 
 
 def trace(module: Any) -> Any:
