@@ -1,6 +1,6 @@
 """CKKS-encrypted inference: a trained model becomes a plan, the plan runs on ciphertexts.
 
-    model = he.compile(net)                                   # scikit-learn, torch, or a list of layers
+    model = he.compile(net)                                   # scikit-learn, torch, ONNX, or a list of layers
     client = he.Client(model.plan)                            # holds the secret key
     server = he.Server(model, client.evaluation_keys())       # holds the weights
     scores = client.decrypt(server.predict(client.encrypt(x)))

@@ -34,10 +34,10 @@ def compile(
 ) -> Model:
     """Compile a trained network for encrypted inference.
 
-    net: a torch module, a scikit-learn estimator or pipeline, a list of he.Dense and he.Square, or a
-    he.model.graph.Graph. samples: typical inputs (count, *input shape): polynomials in place of activations
-    are fitted to their ranges (at least 32 samples), the scale is chosen on them, their scores are checked
-    against what the parameters can hold.
+    net: a torch module, an .onnx file or ModelProto, a scikit-learn estimator or pipeline, a list of he.Dense
+    and he.Square, or a he.model.graph.Graph. samples: typical inputs (count, *input shape): polynomials in
+    place of activations are fitted to their ranges (at least 32 samples), the scale is chosen on them, their
+    scores are checked against what the parameters can hold.
     security: 128, 192 or 256 bits. optimise: 'latency' for the time of one sample, 'throughput' for thousands
     side by side, one feature a ciphertext. precision: bits behind the point that the samples' scores keep, by
     the bound of noise and rounding, by default so many that it is 2^-6 of the scores' deviation. scale_bits:

@@ -14,6 +14,8 @@ from he.model.graph import INPUT, Graph, Layer, Node
 from he.model.layers import Add, Concat, Conv, Dense, Reindex, Scale
 from he.model.nonlinear import Activation, ActivationKind, Polynomial, Square
 
+LARGEST_VALUE = 1 << 24
+"""Entries of one value of one sample: beyond what any plan carries, whatever a damaged file asks for."""
 NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
@@ -35,6 +37,8 @@ class Builder:
             shape = layer.output_shape(*(self.shape(x) for x in inputs))
         except (TypeError, ValueError) as problem:
             raise ValueError(f"{name}: {problem}") from None
+        if math.prod(shape) > LARGEST_VALUE:
+            raise ValueError(f"{name} gives {shape} for one sample, expected at most {LARGEST_VALUE} entries")
         self._nodes.append(Node(name, layer, inputs))
         self._shapes.append(shape)
         return len(self._nodes) - 1
