@@ -11,13 +11,21 @@ DELAY_S = 2.0
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[..., object]]:
-    """Gives a function to call after one of `total` steps, or with a number of them. No bar without tqdm."""
+    """Gives a function to call after one of `total` steps, or with a number of them and a note to show.
+
+    No bar without tqdm.
+    """
     tqdm = _tqdm() if _watched() else None
     if tqdm is None:
-        yield lambda steps=1: None
+        yield lambda steps=1, note="": None
         return
     with tqdm(desc=label, total=total, delay=DELAY_S, leave=False) as bar:
-        yield bar.update
+
+        def tick(steps: int = 1, note: str = "") -> None:
+            bar.set_postfix_str(note, refresh=False)
+            bar.update(steps)
+
+        yield tick
 
 
 def _watched() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import islice
@@ -15,7 +14,9 @@ import torch
 
 from mpc.batches import SCHEDULES, batches, factor
 from mpc.checkpoint import Checkpoints
+from mpc.following import After, following
 from mpc.party import Party
+from mpc.progress import Progress
 from mpc.released import LinearModel
 from mpc.stopping import Best, check_tol, state_of
 from mpc.tensors import is_secret, zeros_like
@@ -95,12 +96,14 @@ class Linear(ABC):
         validation: tuple[Any, Any] | None = None,
         *,
         checkpoints: Checkpoints | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Train on x of shape (rows, features), standardised, and y of shape (rows, outputs).
 
         Both secret, or both torch tensors, and so are `coef_` of shape (features, outputs) and `intercept_`
         of shape (1, outputs) afterwards. `validation` is a pair like (x, y), wanted if `patience` is set.
-        With `checkpoints` of secret tensors a training that was cut off goes on where it was.
+        With `checkpoints` of secret tensors a training that was cut off goes on where it was. `progress`
+        shows how far it is.
         """
         _check(x, y)
         if (validation is None) != (self.patience is None):
@@ -109,10 +112,11 @@ class Linear(ABC):
         data, best, first = (x, y, self._row_weights(y), validation), None, 0
         if checkpoints is not None:
             settings = {"model": type(self).__name__, **self.get_params(), "shape": tuple(x.size())}
+            settings["loss shown every"] = progress and progress.loss_every
             first, data, state = checkpoints.begin(settings, data, self._state(best))
             best = self._restore(*state)
-        with nullcontext() if checkpoints is None else checkpoints.steps():
-            best = self._train(*data, best, first, checkpoints)
+        with following(self.steps, first, checkpoints, progress) as after:
+            best = self._train(*data, best, first, after)
         if checkpoints is not None:
             checkpoints.end()
         if best is not None:
@@ -127,7 +131,7 @@ class Linear(ABC):
         validation: tuple[Any, Any] | None,
         best: Best | None,
         first: int,
-        checkpoints: Checkpoints | None,
+        after: After,
     ) -> Best | None:
         """Take the steps from number `first` on."""
         order = batches(x.size(0), self.batch_size, self.steps, self.seed)
@@ -135,12 +139,12 @@ class Linear(ABC):
             if best is not None and best.checks_since == self.patience:
                 break
             rate = self.learning_rate * factor(self.schedule, step, self.steps)
-            self._step(self._rows(x, rows), self._rows(y, rows), self._rows(row_weights, rows), rate)
+            now_x, now_y = self._rows(x, rows), self._rows(y, rows)
+            self._step(now_x, now_y, self._rows(row_weights, rows), rate)
             if validation is not None and (step + 1) % self.check_every == 0:
                 score, weights = self.score(*validation), [self.coef_, self.intercept_]
                 best = Best.after(best, score, weights, self.tol)
-            if checkpoints is not None:
-                checkpoints.after(step + 1, partial(self._state, best))
+            after(step + 1, partial(self._state, best), partial(self.loss, now_x, now_y))
         return best
 
     def _state(self, best: Best | None) -> list[Any]:
@@ -161,6 +165,10 @@ class Linear(ABC):
     @abstractmethod
     def predict(self, x: Any) -> Any:
         """Classes of shape (rows, 1), or regressed values of shape (rows, outputs), as secret as x is."""
+
+    @abstractmethod
+    def loss(self, x: Any, y: Any) -> Any:
+        """What training lowers, without the penalty: the mean over the rows, shape (1, 1), as secret as x."""
 
     @abstractmethod
     def score(self, x: Any, y: Any) -> Any:

@@ -31,6 +31,10 @@ class Ridge(Linear):
         """The coefficient of determination R^2."""
         return metrics.r2(self.decision_function(x), y)
 
+    def loss(self, x: Any, y: Any) -> Any:
+        """The mean square error."""
+        return metrics.mse(self.decision_function(x), y)
+
     def _derivative(self, scores: Any, y: Any) -> Any:
         return scores - y
 
@@ -94,6 +98,10 @@ class LogisticRegression(Classifier):
         """Probability of class 1, shape (rows, 1), or of each class, shape (rows, classes)."""
         return probabilities(self.decision_function(x))
 
+    def loss(self, x: Any, y: Any) -> Any:
+        """The log loss."""
+        return metrics.log_loss(self.decision_function(x), y)
+
     def _derivative(self, scores: Any, y: Any) -> Any:
         return probabilities(scores) - y
 
@@ -106,6 +114,10 @@ class LinearSVC(Classifier):
     """
 
     learning_rate: float = 0.1
+
+    def loss(self, x: Any, y: Any) -> Any:
+        """The squared hinge loss."""
+        return metrics.squared_hinge(self.decision_function(x), y)
 
     def _derivative(self, scores: Any, y: Any) -> Any:
         side = y * 2.0 - 1.0

@@ -40,6 +40,20 @@ def log_loss(scores: Any, y: Any) -> Any:
     return (_total(_log_sum_exp(scores)) - _total(scores * y)).div(rows)
 
 
+def mse(predicted: Any, y: Any) -> Any:
+    """The mean square error over rows and outputs."""
+    rows = _check(predicted, y)
+    error = predicted - y
+    return _total(error * error).div(rows).div(int(y.size(1)))
+
+
+def squared_hinge(scores: Any, y: Any) -> Any:
+    """The mean of max(0, 1 - s t)^2 over rows and outputs, t = 1 for label 1 and -1 for label 0."""
+    rows = _check(scores, y)
+    short = (1.0 - (y * 2.0 - 1.0) * scores).relu()
+    return _total(short * short).div(rows).div(int(y.size(1)))
+
+
 def auc(scores: Any, y: Any) -> Any:
     """The area under the receiver operating characteristic, for scores and labels of shape (rows, 1).
 

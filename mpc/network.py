@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,8 +15,10 @@ from torch import nn
 from mpc import layers, metrics
 from mpc.batches import batches, factor
 from mpc.checkpoint import Checkpoints
+from mpc.following import After, following
 from mpc.optimise import SGD, Adam
 from mpc.party import Party
+from mpc.progress import Progress
 from mpc.stopping import Best, EarlyStop, state_of
 from mpc.tensors import is_secret, largest, positive, probabilities
 
@@ -77,23 +78,25 @@ class Network:
         seed: int = 0,
         stop: EarlyStop | None = None,
         checkpoints: Checkpoints | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Train on x of shape (rows, ...) and y of shape (rows, outputs), both secret or both torch tensors.
 
         Cross-entropy wants one-hot labels, or 0 and 1 in one column; mse wants numbers of size about 1. The
-        loss itself is never computed, only its derivative. Batches come from the public `seed`. `stop`
-        watches the accuracy on held-out rows, for mse R^2 (y of variance about 1). With `checkpoints` of
-        secret tensors a training that was cut off goes on where it was.
+        loss itself is computed for a `progress` that shows it only, else its derivative alone. Batches come
+        from the public `seed`. `stop` watches the accuracy on held-out rows, for mse R^2 (y of variance about
+        1). With `checkpoints` of secret tensors a training that was cut off goes on where it was.
         """
         self._check(x, y, loss)
         course = _Course(loss, steps, batch_size, schedule, seed)
         data, best, first = [x, y, None if stop is None else [stop.x, stop.y]], None, 0
         if checkpoints is not None:
             settings = self._settings(course, optimiser, stop, data)
+            settings["loss shown every"] = progress and progress.loss_every
             first, data, state = checkpoints.begin(settings, data, self._state(optimiser, None))
             best = self._restore(optimiser, *state)
-        with nullcontext() if checkpoints is None else checkpoints.steps():
-            best = self._train(course, optimiser, data, stop, best, first, checkpoints)
+        with following(steps, first, checkpoints, progress) as after:
+            best = self._train(course, optimiser, data, stop, best, first, after)
         if checkpoints is not None:
             checkpoints.end()
         if best is not None:
@@ -108,7 +111,7 @@ class Network:
         stop: EarlyStop | None,
         best: Best | None,
         first: int,
-        checkpoints: Checkpoints | None,
+        after: After,
     ) -> Best | None:
         """Take the steps from number `first` on."""
         x, y, held_out = data
@@ -117,12 +120,13 @@ class Network:
             if best is not None and stop is not None and best.checks_since == stop.patience:
                 break
             chosen, rate = torch.from_numpy(rows), factor(course.schedule, step, course.steps)
-            self._step(x[chosen], y[chosen], course.loss, optimiser, rate)
+            now_x, now_y = x[chosen], y[chosen]
+            self._step(now_x, now_y, course.loss, optimiser, rate)
             if stop is not None and (step + 1) % stop.check_every == 0:
                 score = self._held_out_score(course.loss, *held_out)
                 best = Best.after(best, score, self._weights(), stop.tol)
-            if checkpoints is not None:
-                checkpoints.after(step + 1, partial(self._state, optimiser, best))
+            loss = partial(self._loss, course.loss, now_x, now_y)
+            after(step + 1, partial(self._state, optimiser, best), loss)
         return best
 
     def _settings(
@@ -211,6 +215,9 @@ class Network:
 
     def _held_out_score(self, loss: str, x: Any, y: Any) -> Any:
         return metrics.r2(self.scores(x), y) if loss == "mse" else self.score(x, y)
+
+    def _loss(self, loss: str, x: Any, y: Any) -> Any:
+        return (metrics.mse if loss == "mse" else metrics.log_loss)(self.scores(x), y)
 
     def _weights(self) -> list[dict[str, Any]]:
         return [{name: tensor.detach() for name, tensor in tensors.items()} for tensors in self._tensors]

@@ -1,5 +1,6 @@
 import io
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,7 +17,8 @@ class Terminal(io.StringIO):
 def steps() -> None:
     with progress("work", 3) as tick:
         for _ in range(3):
-            tick()
+            time.sleep(0.11)  # tqdm draws ten times a second
+            tick(1, "half done")
 
 
 def test_a_terminal_shows_a_bar_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +29,7 @@ def test_a_terminal_shows_a_bar_after_a_while(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(module, "DELAY_S", 0.0)
     steps()
     assert "work" in screen.getvalue() and "/3" in screen.getvalue()
+    assert "half done" in screen.getvalue()
 
 
 def test_a_pipe_a_thread_and_a_missing_tqdm_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
