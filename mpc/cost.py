@@ -42,6 +42,10 @@ class Cost:
     def __sub__(self, earlier: Cost) -> Cost:
         return Cost(*(mine - theirs for mine, theirs in zip(astuple(self), astuple(earlier), strict=True)))
 
+    def times(self, count: int) -> Cost:
+        """The cost of `count` such pieces."""
+        return Cost(*(own * count for own in astuple(self)))
+
     def seconds_on(self, network: Network) -> float:
         """Seconds that the same work takes on `network`, if it was counted where the network costs nothing.
 

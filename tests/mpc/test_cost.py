@@ -13,6 +13,7 @@ COST = Cost(10, 1000, 2, 100, 3000, 0.5)
 
 def test_costs_add_and_subtract() -> None:
     assert (COST + COST) - COST == COST
+    assert COST.times(3) - COST == COST + COST
     assert sum([COST, COST], Cost()) == Cost(20, 2000, 4, 200, 6000, 1.0)
 
 

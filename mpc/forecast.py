@@ -1,0 +1,107 @@
+"""What a training will cost, known before any data is there: rounds and bytes depend on shapes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from mpc.cost import Cost, Network, table
+from mpc.descent import Linear
+from mpc.network import Network as Layers
+from mpc.party import Party, run_local
+
+# Enough steps for the dealer's client to foresee what every later step asks for.
+WARM_PERIODS = 4
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One party's cost of a training: `start` is all that is not a step, `period` a number of steps."""
+
+    start: Cost
+    period: Cost
+    periods: int
+
+    @property
+    def total(self) -> Cost:
+        return self.start + self.period.times(self.periods)
+
+    def report(self, network: Network | None = None) -> str:
+        """A table of what comes once and what all steps cost together, on `network` if one is given."""
+        return table({"start": self.start, "steps": self.period.times(self.periods)}, network)
+
+
+def forecast(
+    training: Callable[[Party, int], object],
+    steps: int,
+    parties: int = 2,
+    period: int = 1,
+    timeout_s: float = 600.0,
+) -> Forecast:
+    """Rehearse `training(party, n)` for few steps n on this machine, and tell the cost of `steps` of them.
+
+    The rehearsal shares made-up data of the right shapes. What the parties send never depends on the data,
+    so rounds and bytes come out exactly, but for what is ordered from the dealer ahead of the last step and
+    for a training that stops early. `period` is the number of steps after which they repeat, such as
+    `check_every`; `steps` must be a multiple of it. The seconds are those of this machine and its loopback.
+    The cost is the first party's, who also hears from the dealer.
+    """
+    if steps < period or steps % period:
+        raise ValueError(f"steps must be a multiple of the period {period}, got {steps}")
+    periods = steps // period
+    if periods <= WARM_PERIODS + 1:
+        return Forecast(_rehearse(training, steps, parties, timeout_s), Cost(), 0)
+    shorter, longer = (
+        _rehearse(training, period * count, parties, timeout_s) for count in (WARM_PERIODS, WARM_PERIODS + 1)
+    )
+    once = longer - shorter
+    return Forecast(shorter - once.times(WARM_PERIODS), once, periods)
+
+
+def forecast_linear(model: Linear, rows: int, features: int, outputs: int = 1, parties: int = 2) -> Forecast:
+    """For a linear model's `fit` on shared tables of these sizes; with `patience`, if it never stops."""
+
+    def training(party: Party, steps: int) -> None:
+        own = type(model)(**(model.get_params() | {"steps": steps}))
+        x, y = _stand_in(party, (rows, features)), _stand_in(party, (rows, outputs))
+        own.fit(x, y, None if model.patience is None else (x, y))
+
+    return forecast(training, model.steps, parties, 1 if model.patience is None else model.check_every)
+
+
+def forecast_network(
+    model: nn.Sequential,
+    rows: int,
+    inputs: tuple[int, ...],
+    outputs: int,
+    *,
+    steps: int,
+    parties: int = 2,
+    **settings: Any,
+) -> Forecast:
+    """For `mpc.network.Network.fit` with `settings`, on shared inputs of shape (rows, *inputs)."""
+
+    def training(party: Party, few: int) -> None:
+        x, y = _stand_in(party, (rows, *inputs)), _stand_in(party, (rows, outputs))
+        Layers.share(party, model, owner=0).fit(x, y, steps=few, **settings)
+
+    return forecast(training, steps, parties)
+
+
+def _rehearse(training: Callable[[Party, int], object], steps: int, parties: int, timeout_s: float) -> Cost:
+    def program(party: Party) -> Cost:
+        training(party, steps)
+        return party.cost()
+
+    cost: Cost = run_local(program, parties, timeout_s=timeout_s)[0]
+    return cost
+
+
+def _stand_in(party: Party, size: tuple[int, ...]) -> Any:
+    """Numbers as standardised tables have them: the values do not matter, as long as none overflows."""
+    drawn = torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return party.secret(drawn if party.rank == 0 else None, owner=0, size=size)
