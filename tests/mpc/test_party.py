@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 
 import mpc
 from mpc import party as party_module
+from mpc import processes
 from mpc.processes import Meeting, ProcessFailed, Task, run_processes
 
 # One unit in the last place of CrypTen's fixed-point numbers.
@@ -123,37 +124,31 @@ def test_different_shapes_are_an_error_that_says_both() -> None:
         mpc.run_local(disagree, 2)
 
 
-def die(party: mpc.Party) -> None:
+def die(party: mpc.Party, folder: Path) -> None:
+    """One party dies between two steps; the others write down how they noticed."""
     if party.rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     x = party.secret(np.ones(3) if party.rank == 0 else None, owner=0, size=(3,))
-    party.reveal(x)
-
-
-@pytest.mark.parametrize("parties", [2, 3])
-def test_dead_party_is_noticed_within_ten_seconds(parties: int) -> None:
-    began = time.monotonic()
-    with pytest.raises(ProcessFailed, match="party-1: died with exit code -9"):
-        mpc.run_local(die, parties, timeout_s=120)
-    # Ten seconds to notice, and the start of the processes.
-    assert time.monotonic() - began < 10 + 20
-
-
-def survive(party: mpc.Party) -> str:
-    if party.rank == 1:
-        os._exit(3)
-    x = party.secret(np.ones(3), owner=0, size=(3,))
-    began = time.monotonic()
     try:
         party.reveal(x)
     except ConnectionError as error:
-        raise RuntimeError(f"after {time.monotonic() - began:.1f} s: {error}") from error
-    return "not noticed"
+        (folder / party.name).write_text(str(error))
+        raise
 
 
-def test_the_survivor_says_whom_it_lost() -> None:
-    with pytest.raises(ProcessFailed, match=r"party-1: died with exit code 3|after \d\.\d s: lost party-1"):
-        mpc.run_local(survive, 2)
+@pytest.mark.parametrize("parties", [2, 3])
+def test_everybody_notices_a_dead_party_and_says_whom(
+    parties: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They notice by the end of the connection: a silent party would be lost after `timeout_s`, an hour."""
+    monkeypatch.setattr(processes, "GRACE_S", 120.0)
+    with pytest.raises(ProcessFailed, match="party-1: died with exit code -9"):
+        mpc.run_local(die, parties, inputs=[tmp_path] * parties, timeout_s=3600)
+    said = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert set(said) == {"party-0", "party-2"} & {f"party-{rank}" for rank in range(parties)}
+    # With three parties one survivor may hear first that the other has given up.
+    assert all("lost party-" in text for text in said.values()), said
+    assert any("lost party-1 (rank 1)" in text for text in said.values()), said
 
 
 @pytest.mark.parametrize(
@@ -202,10 +197,8 @@ def multiply(party: mpc.Party) -> None:
 
 def test_dead_dealer_is_noticed() -> None:
     tasks = [
-        Task(f"party-{rank}", party_module._run_party, (multiply, f"party-{rank}", (), 2, 60.0))
+        Task(f"party-{rank}", party_module._run_party, (multiply, f"party-{rank}", (), 2, 3600.0))
         for rank in range(2)
     ]
-    began = time.monotonic()
     with pytest.raises(ProcessFailed, match="dealer: died with exit code 7"):
-        run_processes([*tasks, Task("dealer", dying_dealer, (2,))], timeout_s=60)
-    assert time.monotonic() - began < 10 + 20
+        run_processes([*tasks, Task("dealer", dying_dealer, (2,))], timeout_s=3600)

@@ -1,5 +1,6 @@
 """Processes that run one function each: results, exchange of public values, failures, time limits."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -65,7 +66,7 @@ def test_cause_comes_before_consequence() -> None:
 
 
 def test_time_limit_names_who_is_late() -> None:
-    began = time.monotonic()
-    with pytest.raises(TimeoutError, match=r"within 2 s from: sleeper"):
-        run_processes([Task("quick", square, (1,)), Task("sleeper", sleep, (60,))], timeout_s=2)
-    assert time.monotonic() - began < 20
+    """On a machine that is busy enough the quick one may be late as well."""
+    with pytest.raises(TimeoutError, match=r"within 2 s from: (quick, )?sleeper"):
+        run_processes([Task("quick", square, (1,)), Task("sleeper", sleep, (600,))], timeout_s=2)
+    assert not multiprocessing.active_children()
