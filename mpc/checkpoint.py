@@ -10,12 +10,10 @@ mask thus never covers two different values. Before and after the training the s
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
-from pathlib import Path
+from dataclasses import astuple
 from typing import Any, NamedTuple, Self
 
 import msgpack
@@ -28,11 +26,8 @@ from mpc.exchange import tell_all
 from mpc.party import Party
 from mpc.randomness import new_key
 from mpc.survival import Survival
-from pqc import Identity, TrustStore
+from mpc.vault import Vault
 from pqc.checks import checked_name
-from pqc.envelope import AgeKey, EnvelopeError, open_bytes, seal_bytes
-from pqc.errors import PeerRefused
-from pqc.files import replace_file
 
 # Facts that may change between a crash and going on: addresses are part of the roster.
 _MAY_CHANGE = ("roster",)
@@ -60,7 +55,7 @@ class Checkpoints:
         self._party = party
         self._name = checked_name(name)
         self._survival = survival
-        self._vault = _Vault(survival.folder, party.identity)
+        self._vault = Vault(survival.folder, party.identity, "checkpoint")
         self._keys: engine.SharedKeys | None = None
         self._dealer_key = b""
         self._training = b""
@@ -88,7 +83,7 @@ class Checkpoints:
         content = _unpack(self._vault.load(self._state_file(step)))
         for later in [other for other in self._steps() if other > step]:
             self._vault.remove(self._state_file(later))
-        self._party._dealer.restart(self._dealer_key, Schedule.from_bytes(content["schedule"]))
+        self._party._dealer.restart(self._dealer_key, Schedule.from_bytes(content["schedule"]), stocked=False)
         engine.set_streams(self._keys, step)
         return Start(step, kept, content["state"])
 
@@ -122,7 +117,7 @@ class Checkpoints:
         self._remove_all()
         self._keys, self._dealer_key = self._party.new_keys(), new_key()
         self._training = hashlib.blake2b(self._keys.coins, digest_size=16).digest()
-        self._party._dealer.restart(self._dealer_key)
+        self._party._dealer.restart(self._dealer_key, stocked=False)
         content = {
             "training": self._training,
             "fixed": fixed,
@@ -211,62 +206,6 @@ class Checkpoints:
     def _remove_all(self) -> None:
         for step in self._steps():
             self._vault.remove(self._state_file(step))
-
-
-@dataclass(frozen=True, repr=False)
-class _Vault:
-    """A folder of files that one identity seals, signs and opens."""
-
-    folder: Path
-    identity: Identity
-
-    def names(self) -> list[str]:
-        return [path.name for path in self.folder.iterdir()] if self.folder.exists() else []
-
-    def has(self, name: str) -> bool:
-        return (self.folder / name).exists()
-
-    def save(self, name: str, content: bytes) -> None:
-        """Replace the file of that name, durably and whole, or raise OSError and leave it as it was."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.folder / name
-        named = name.encode() + b"\0" + content
-        try:
-            replace_file(path, seal_bytes(named, [self._key().recipient], signer=self.identity))
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"checkpoint not saved ({len(named)} bytes), older ones are intact: {error.strerror}",
-                str(path),
-            ) from error
-        self._sync()
-
-    def load(self, name: str) -> bytes:
-        """ValueError where the file is damaged, renamed, or not this identity's."""
-        path = self.folder / name
-        trust = TrustStore([self.identity.public])
-        try:
-            content = open_bytes(path.read_bytes(), [self._key()], trust=trust).content
-        except (EnvelopeError, PeerRefused) as error:
-            raise ValueError(f"{path} is no checkpoint of {self.identity.name}: {error}") from error
-        named, _, rest = content.partition(b"\0")
-        if named != name.encode():
-            raise ValueError(f"{path} was saved under the name {named.decode()!r}")
-        return rest
-
-    def remove(self, name: str) -> None:
-        (self.folder / name).unlink()
-        self._sync()
-
-    def _key(self) -> AgeKey:
-        return AgeKey(self.identity.derive("mpc checkpoints"))
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _differences(before: dict[str, str], now: dict[str, str]) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
 from mpc.cost import Cost, Network, table
+from mpc.dealer.tuples import Request
 from mpc.descent import Linear
 from mpc.network import Network as Layers
 from mpc.party import Party, run_local
@@ -20,15 +22,26 @@ WARM_PERIODS = 4
 
 @dataclass(frozen=True)
 class Forecast:
-    """One party's cost of a training: `start` is all that is not a step, `period` a number of steps."""
+    """One party's cost of a training: `start` is all that is not a step, `period` a number of steps.
+
+    `start_tuples` and `period_tuples` are what it asks the dealer for meanwhile.
+    """
 
     start: Cost
     period: Cost
     periods: int
+    start_tuples: Counter[Request] = field(default_factory=Counter)
+    period_tuples: Counter[Request] = field(default_factory=Counter)
 
     @property
     def total(self) -> Cost:
         return self.start + self.period.times(self.periods)
+
+    @property
+    def tuples(self) -> Counter[Request]:
+        """What a stock (mpc.stock) must hold for the whole of it."""
+        steps = {request: count * self.periods for request, count in self.period_tuples.items()}
+        return self.start_tuples + Counter(steps)
 
     def report(self, network: Network | None = None) -> str:
         """A table of what comes once and what all steps cost together, on `network` if one is given."""
@@ -54,12 +67,14 @@ def forecast(
         raise ValueError(f"steps must be a multiple of the period {period}, got {steps}")
     periods = steps // period
     if periods <= WARM_PERIODS + 1:
-        return Forecast(_rehearse(training, steps, parties, timeout_s), Cost(), 0)
-    shorter, longer = (
+        cost, tuples = _rehearse(training, steps, parties, timeout_s)
+        return Forecast(cost, Cost(), 0, tuples)
+    (shorter, fewer), (longer, more) = (
         _rehearse(training, period * count, parties, timeout_s) for count in (WARM_PERIODS, WARM_PERIODS + 1)
     )
-    once = longer - shorter
-    return Forecast(shorter - once.times(WARM_PERIODS), once, periods)
+    once, tuples = longer - shorter, more - fewer
+    start_tuples = Counter({request: fewer[request] - WARM_PERIODS * tuples[request] for request in fewer})
+    return Forecast(shorter - once.times(WARM_PERIODS), once, periods, start_tuples, tuples)
 
 
 def forecast_linear(model: Linear, rows: int, features: int, outputs: int = 1, parties: int = 2) -> Forecast:
@@ -92,13 +107,15 @@ def forecast_network(
     return forecast(training, steps, parties)
 
 
-def _rehearse(training: Callable[[Party, int], object], steps: int, parties: int, timeout_s: float) -> Cost:
-    def program(party: Party) -> Cost:
+def _rehearse(
+    training: Callable[[Party, int], object], steps: int, parties: int, timeout_s: float
+) -> tuple[Cost, Counter[Request]]:
+    def program(party: Party) -> tuple[Cost, Counter[Request]]:
         training(party, steps)
-        return party.cost()
+        return party.cost(), party.dealt()
 
-    cost: Cost = run_local(program, parties, timeout_s=timeout_s)[0]
-    return cost
+    first: tuple[Cost, Counter[Request]] = run_local(program, parties, timeout_s=timeout_s)[0]
+    return first
 
 
 def _stand_in(party: Party, size: tuple[int, ...]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from mpc.agreement import agree, facts
 from mpc.cost import Cost, Network, table
 from mpc.dealer.client import DealerClient, deal_alone, join_dealer
 from mpc.dealer.service import serve
+from mpc.dealer.tuples import Request
 from mpc.mesh import call, check_identity, connect_all
 from mpc.processes import Exchange, Meeting, Task, run_processes
 from mpc.randomness import KEY_BYTES, new_key
@@ -109,6 +111,10 @@ class Party:
     def cost(self) -> Cost:
         """What this party has spent since it joined."""
         return self._spent() - self._joined
+
+    def dealt(self) -> Counter[Request]:
+        """How many tuples of each kind this computation has used: what a stock for its like must hold."""
+        return Counter(self._dealer.dealt)
 
     def _spent(self) -> Cost:
         channel = self._dealer_channel

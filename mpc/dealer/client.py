@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from mpc.dealer.schedule import Numbered, Schedule
+from mpc.dealer.schedule import Numbered, Schedule, words_of
 from mpc.dealer.service import NEW_KEYS, pack_orders
 from mpc.dealer.tuples import Request, corrections, derived_sizes, draw_derived, draw_free
 from mpc.randomness import Stream, new_key
@@ -32,6 +34,14 @@ class Source(Protocol):
         ...
 
 
+class Stocked(Protocol):
+    """Tuples that were dealt before."""
+
+    def take(self, request: Request) -> list[torch.Tensor] | None:
+        """This party's shares of one that was never taken, or None where there is none left."""
+        ...
+
+
 class DealerClient:
     """`deal(request)` gives this party's shares of all parts, freely drawn ones first.
 
@@ -47,10 +57,16 @@ class DealerClient:
         self._source = source
         self._tell_key = source.restart if source is not None else tell_key
         self._schedule = Schedule()
+        self._from_stock = True
+        self.stock: Stocked | None = None
+        self.dealt: Counter[Request] = Counter()
         self.rounds = 0
 
-    def restart(self, key: bytes, schedule: Schedule | None = None) -> None:
+    def restart(self, key: bytes, schedule: Schedule | None = None, *, stocked: bool = True) -> None:
         """Go on with streams of another key; all parties must do so at the same place of the program.
+
+        Where requests may be repeated, tuples must not come from a stock: `stocked` is False until the next
+        restart.
 
         With the key and the schedule of an earlier moment the same requests get the same tuples as then:
         only for repeating what was computed then with exactly the same values, or masks would cover two.
@@ -60,6 +76,7 @@ class DealerClient:
         self.finish()
         self._tell_key(key)
         self._key = key
+        self._from_stock = stocked
         self._schedule = schedule or Schedule()
         if self._source is not None and (outstanding := self._schedule.outstanding()):
             self._source.order(outstanding)
@@ -69,6 +86,9 @@ class DealerClient:
         return self._schedule.to_bytes()
 
     def deal(self, request: Request) -> list[torch.Tensor]:
+        self.dealt[request] += 1
+        if self.stock is not None and self._from_stock and (parts := self.stock.take(request)) is not None:
+            return parts
         taken = self._schedule.take(request)
         stream = Stream(self._key, taken.use.number)
         free = draw_free(request, stream)
@@ -81,11 +101,26 @@ class DealerClient:
             self._source.next(unwanted)
         return free + self._source.next(taken.use)
 
+    def corrections_of(self, tuples: Sequence[Numbered]) -> Iterator[list[torch.Tensor]]:
+        """At the first party the corrections of tuples chosen by number, for a key used for nothing else."""
+        if self._source is None:
+            return
+        self._source.order(tuples)
+        for wanted in tuples:
+            yield self._source.next(wanted)
+
     def finish(self) -> None:
         """Take in what was ordered and is not needed any more, so that the channel can be closed in order."""
         if self._source is not None:
             for unwanted in self._schedule.outstanding():
                 self._source.next(unwanted)
+
+
+def split_words(words: npt.NDArray[np.int64], request: Request) -> list[torch.Tensor]:
+    """A tuple's derived parts from their words, one part after the other."""
+    sizes = derived_sizes(request)
+    parts = np.split(words, np.cumsum([math.prod(size) for size in sizes])[:-1])
+    return [torch.from_numpy(part).reshape(size) for part, size in zip(parts, sizes, strict=True)]
 
 
 class RemoteSource:
@@ -104,15 +139,12 @@ class RemoteSource:
 
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
         """Raises ValueError when the dealer sends another number of words than the tuple has."""
-        sizes = derived_sizes(wanted.request)
-        counts = [math.prod(size) for size in sizes]
-        words = np.empty(sum(counts), dtype=np.int64)
+        words = np.empty(words_of(wanted.request), dtype=np.int64)
         received = self._channel.receive_into(words.data.cast("B"), timeout_s=self._timeout_s)
         if received != words.nbytes:
             kind = wanted.request.kind
             raise ValueError(f"the dealer sent {received} bytes for {kind}, expected {words.nbytes}")
-        parts = np.split(words, np.cumsum(counts)[:-1])
-        return [torch.from_numpy(part).reshape(size) for part, size in zip(parts, sizes, strict=True)]
+        return split_words(words, wanted.request)
 
 
 class OwnSource:

@@ -58,7 +58,7 @@ class Schedule:
         self._learn(request)
         if self._ahead and self._ahead[0].request == request:
             use = self._ahead.popleft()
-            self._ahead_words -= _words(request)
+            self._ahead_words -= words_of(request)
             return Taken(self._look_ahead(), [], use, foreseen=True)
         unwanted = self.outstanding()
         self._ahead.clear()
@@ -99,7 +99,7 @@ class Schedule:
         schedule._recent.extend(requests[place] for place in content["recent"])
         schedule._horizon.extend(requests[place] for place in content["horizon"])
         schedule._ahead.extend(Numbered(number, requests[place]) for number, place in content["ahead"])
-        schedule._ahead_words = sum(_words(request) for _, request in schedule._ahead)
+        schedule._ahead_words = sum(words_of(request) for _, request in schedule._ahead)
         followed = np.frombuffer(content["followed"], dtype="<u4").reshape(-1, CONTEXT + 1)
         for *recent, request in followed.tolist():
             schedule._followed[tuple(requests[place] for place in recent)] = requests[request]
@@ -117,11 +117,11 @@ class Schedule:
         order = []
         while len(self._ahead) < AHEAD_TUPLES:
             request = self._followed.get(tuple(self._horizon))
-            if request is None or self._ahead_words + _words(request) > AHEAD_WORDS:
+            if request is None or self._ahead_words + words_of(request) > AHEAD_WORDS:
                 break
             numbered = self._number(request)
             self._ahead.append(numbered)
-            self._ahead_words += _words(request)
+            self._ahead_words += words_of(request)
             self._horizon.append(request)
             order.append(numbered)
         return order
@@ -131,5 +131,6 @@ class Schedule:
         return Numbered(self._next_number - 1, request)
 
 
-def _words(request: Request) -> int:
+def words_of(request: Request) -> int:
+    """The words of a tuple's corrections."""
     return sum(math.prod(size) for size in derived_sizes(request))
