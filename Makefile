@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 CRYPTEN := crypten==0.4.1
 CODE := he mpc pqc benchmarks examples tests
 
-.PHONY: demo test test-slow check format bench notebooks coverage sanitize clean
+.PHONY: demo test test-slow check format bench bench-guard notebooks coverage sanitize clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/two_hospitals.py
@@ -29,8 +29,13 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Small sizes on the CPU beside TenSEAL's SEAL: results and an HTML page in .benchmarks/.
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
+	$(BIN)/python -m benchmarks run --size small --device cpu --peers seal
+
+# Fails if a ratio to SEAL is more than a quarter below the stored one.
+bench-guard: $(INSTALLED)
+	$(BIN)/python -m benchmarks guard
 
 notebooks: $(INSTALLED)
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb

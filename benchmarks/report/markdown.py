@@ -1,0 +1,45 @@
+"""The README's table of ratios, from a stored result by command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.report.numbers import smaller_margin, spread, time
+from benchmarks.results import Duel, Results
+
+HEAD = (
+    "| work | parameters | ours | peer | its time | ratio (quartiles) | bits, ours / peer |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+def table(results: Results, works: Sequence[str] | None = None) -> str:
+    """Markdown; works: which of them, None for all."""
+    rows = [row(duel) for duel in results.duels if duel.ratios and (works is None or duel.work in works)]
+    machine = results.machine
+    source = (
+        f"Measured on {machine['processor']}, {machine['cores']} cores, {'/'.join(machine['flags'])}, "
+        f"{results.started[:10]}, commit {machine['commit']}; samples in turns, medians. "
+        "\\* its larger modulus leaves the peer a smaller security margin."
+    )
+    return "\n".join([HEAD, *rows, "", source, ""])
+
+
+def row(duel: Duel) -> str:
+    """One line."""
+    low, middle, high = spread(duel.ratios)
+    mark = "\\*" if smaller_margin(duel) == "peer" else ""
+    cells = [
+        duel.work,
+        f"{duel.case}, {duel.threads} thread" + ("s" if duel.threads > 1 else ""),
+        time(spread(duel.ours.samples_s)[1]),
+        f"{duel.peer.name} {duel.peer.version}{mark}",
+        time(spread(duel.peer.samples_s)[1]),
+        f"**{middle:.1f}** ({low:.1f} to {high:.1f})",
+        f"{_bits(duel.ours.bits)} / {_bits(duel.peer.bits)}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _bits(value: float | None) -> str:
+    return "exact" if value is None else f"{value:.1f}"
