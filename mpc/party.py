@@ -77,8 +77,10 @@ class Party:
         agreed = facts(roster, program)
         agree(communicator, roster.names, agreed)
         dealer_channel = _call_dealer(identity, roster, timeout_s)
+        if dealer_channel:
+            communicator.watch(dealer_channel)
         dealer = join_dealer(dealer_channel, rank, timeout_s) if dealer_channel else deal_alone()
-        engine.start(communicator, dealer, _agree_on_keys(rank, channels, timeout_s))
+        engine.start(communicator, dealer, _agree_on_keys(communicator))
         return cls(roster.names, communicator, dealer, dealer_channel, identity, agreed)
 
     @property
@@ -129,8 +131,7 @@ class Party:
 
     def new_keys(self) -> engine.SharedKeys:
         """Agree with all parties on fresh keys for sharings of zero and coins."""
-        communicator = self._communicator
-        return _agree_on_keys(self.rank, communicator._channels, communicator._timeout_s)
+        return _agree_on_keys(self._communicator)
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
@@ -260,20 +261,19 @@ def _call_dealer(identity: Identity, roster: Roster, timeout_s: float) -> Channe
     return call(identity, roster, roster.dealer, time.monotonic() + timeout_s)
 
 
-def _agree_on_keys(rank: int, channels: dict[int, Channel], timeout_s: float) -> engine.SharedKeys:
+def _agree_on_keys(communicator: ChannelCommunicator) -> engine.SharedKeys:
     """Give the next party a key, get one from the previous, and add up everybody's coins."""
-    parties = len(channels) + 1
+    rank, parties = communicator.get_rank(), communicator.get_world_size()
     if parties == 1:
         own = new_key()
         return engine.SharedKeys(own, own, new_key(), new_key())
     own, coins = new_key(), new_key()
     following, previous = (rank + 1) % parties, (rank - 1) % parties
-    for peer, channel in channels.items():
-        channel.send(coins + (own if peer == following else b""))
-    received = {peer: channel.receive(timeout_s=timeout_s) for peer, channel in channels.items()}
+    others = [peer for peer in range(parties) if peer != rank]
+    received = communicator.swap_bytes({peer: coins + (own if peer == following else b"") for peer in others})
     for peer, message in received.items():
         expected = KEY_BYTES * (2 if peer == previous else 1)
         if len(message) != expected:
-            raise ValueError(f"{channels[peer].peer} sent keys of {len(message)} bytes, expected {expected}")
+            raise ValueError(f"rank {peer} sent keys of {len(message)} bytes, expected {expected}")
         coins = bytes(a ^ b for a, b in zip(coins, message, strict=False))
     return engine.SharedKeys(received[previous][KEY_BYTES:], own, coins, new_key())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import operator
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -14,18 +15,45 @@ import numpy as np
 import torch
 from torch.distributed import ReduceOp
 
-from pqc import ChannelError
+from pqc import ChannelClosed, ChannelCut, ChannelError
 from pqc.channel import Channel
 
 # A message up to this size fits the socket buffers, so that sending it never waits for the peer to read.
 _INLINE_BYTES = 1 << 14
 _SIZE_EXTENSION = 1
+# How long to look, once somebody is lost, who else is: the end of a connection may still be on its way.
+_LOOK_S = 0.5
+# Messages to take in on the way to the end of a connection; then its peer counts as there.
+_LOOK_MESSAGES = 256
 
 Tensors = torch.Tensor | list[torch.Tensor]
 
 
 class PartyLost(ConnectionError):
     """Another party is gone or silent; says who and how it was noticed."""
+
+
+def lost(who: str, error: Exception, others: Iterable[Channel] = ()) -> PartyLost:
+    """The error to raise; it also names the peers of `others` that are gone, as one of them may be the cause.
+
+    A party that loses another gives up and is then lost to the rest, who may see that first. What `others`
+    still had to say is thrown away.
+    """
+    deadline = time.monotonic() + _LOOK_S
+    gone = [channel.peer for channel in others if _gone(channel, deadline)]
+    also = f"; gone as well: {', '.join(gone)}" if gone else ""
+    return PartyLost(f"lost {who}: {error}{also}")
+
+
+def _gone(channel: Channel, deadline: float) -> bool:
+    try:
+        for _ in range(_LOOK_MESSAGES):
+            channel.receive(timeout_s=max(0.0, deadline - time.monotonic()))
+    except (ChannelClosed, ChannelCut):
+        return True
+    except (ChannelError, TimeoutError):
+        return False
+    return False
 
 
 class _Pending:
@@ -57,6 +85,11 @@ class ChannelCommunicator:
         self._name = f"rank{rank}"
         self.rounds = 0
         self._reset_at: dict[str, int] = {}
+        self._others: list[Channel] = []
+
+    def watch(self, channel: Channel) -> None:
+        """A channel beside those to the parties, whose peer is named if it is gone when a party is lost."""
+        self._others.append(channel)
 
     def send(self, tensor: torch.Tensor, dst: int) -> None:
         self._send(dst, tensor).result()
@@ -130,6 +163,16 @@ class ChannelCommunicator:
         for peer in self._channels:
             self.send_obj(obj, peer)
         return obj
+
+    def swap_bytes(self, messages: dict[int, bytes]) -> dict[int, bytes]:
+        """Send each rank its message, no longer than 16 KiB, and give what came from each; one round."""
+        self.rounds += 1
+        for peer, message in messages.items():
+            self._guard(peer, functools.partial(Channel.send, data=message))
+        return {
+            peer: self._guard(peer, lambda channel: channel.receive(timeout_s=self._timeout_s))
+            for peer in messages
+        }
 
     def get_world_size(self) -> int:
         return len(self._channels) + 1
@@ -227,7 +270,8 @@ class ChannelCommunicator:
         try:
             return use(channel)
         except (ChannelError, TimeoutError) as error:
-            raise PartyLost(f"lost {channel.peer} (rank {peer}): {error}") from error
+            others = [other for other in (*self._others, *self._channels.values()) if other is not channel]
+            raise lost(f"{channel.peer} (rank {peer})", error, others) from error
 
 
 def _done() -> Future[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,11 @@ from mpc.dealer.schedule import Numbered, Schedule, words_of
 from mpc.dealer.service import NEW_KEYS, pack_orders
 from mpc.dealer.tuples import Request, corrections, derived_sizes, draw_derived, draw_free
 from mpc.randomness import Stream, new_key
+from mpc.transport import lost
+from pqc import ChannelError
 from pqc.channel import Channel
+
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -124,27 +128,38 @@ def split_words(words: npt.NDArray[np.int64], request: Request) -> list[torch.Te
 
 
 class RemoteSource:
-    """A dealer behind a channel."""
+    """A dealer behind a channel; PartyLost when it is gone or silent for `timeout_s`."""
 
     def __init__(self, channel: Channel, timeout_s: float) -> None:
         self._channel = channel
         self._timeout_s = timeout_s
 
     def order(self, tuples: Sequence[Numbered]) -> None:
-        self._channel.send(pack_orders(tuples))
+        self._use(lambda channel: channel.send(pack_orders(tuples)))
 
     def restart(self, key: bytes) -> None:
-        self._channel.send(NEW_KEYS)
-        self._channel.send(key)
+        self._use(lambda channel: channel.send(NEW_KEYS))
+        self.tell_key(key)
+
+    def tell_key(self, key: bytes) -> None:
+        """What every party does in its turn when keys are new."""
+        self._use(lambda channel: channel.send(key))
 
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
         """Raises ValueError when the dealer sends another number of words than the tuple has."""
         words = np.empty(words_of(wanted.request), dtype=np.int64)
-        received = self._channel.receive_into(words.data.cast("B"), timeout_s=self._timeout_s)
+        buffer = words.data.cast("B")
+        received = self._use(lambda channel: channel.receive_into(buffer, timeout_s=self._timeout_s))
         if received != words.nbytes:
             kind = wanted.request.kind
             raise ValueError(f"the dealer sent {received} bytes for {kind}, expected {words.nbytes}")
         return split_words(words, wanted.request)
+
+    def _use(self, use: Callable[[Channel], T]) -> T:
+        try:
+            return use(self._channel)
+        except (ChannelError, TimeoutError) as error:
+            raise lost(f"the dealer {self._channel.peer}", error) from error
 
 
 class OwnSource:
@@ -166,8 +181,9 @@ class OwnSource:
 def join_dealer(channel: Channel, rank: int, timeout_s: float) -> DealerClient:
     """Agree on a fresh key with the dealer behind `channel`."""
     key = new_key()
-    channel.send(key)
-    return DealerClient(key, RemoteSource(channel, timeout_s) if rank == 0 else None, channel.send)
+    remote = RemoteSource(channel, timeout_s)
+    remote.tell_key(key)
+    return DealerClient(key, remote if rank == 0 else None, remote.tell_key)
 
 
 def deal_alone() -> DealerClient:

@@ -190,15 +190,25 @@ def dying_dealer(meeting: Meeting, parties: int) -> None:
     os._exit(7)
 
 
-def multiply(party: mpc.Party) -> None:
+def multiply(party: mpc.Party, folder: Path) -> None:
     x = party.secret(np.ones(3) if party.rank == 0 else None, owner=0, size=(3,))
-    party.reveal(x * x)
+    try:
+        party.reveal(x * x)
+    except ConnectionError as error:
+        (folder / party.name).write_text(str(error))
+        raise
 
 
-def test_dead_dealer_is_noticed() -> None:
+def test_everybody_notices_a_dead_dealer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first party waits for the dealer, the others for the first party: all of them name the dealer."""
+    monkeypatch.setattr(processes, "GRACE_S", 120.0)
     tasks = [
-        Task(f"party-{rank}", party_module._run_party, (multiply, f"party-{rank}", (), 2, 3600.0))
+        Task(f"party-{rank}", party_module._run_party, (multiply, f"party-{rank}", (tmp_path,), 2, 3600.0))
         for rank in range(2)
     ]
     with pytest.raises(ProcessFailed, match="dealer: died with exit code 7"):
         run_processes([*tasks, Task("dealer", dying_dealer, (2,))], timeout_s=3600)
+    first, second = ((tmp_path / f"party-{rank}").read_text() for rank in range(2))
+    assert first.startswith("lost the dealer dealer: ")
+    assert second.startswith("lost party-0 (rank 0): ")
+    assert second.endswith("gone as well: dealer")
