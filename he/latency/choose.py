@@ -20,7 +20,7 @@ from he.latency.plan import Plan, consumed
 from he.model.blocks import Block, clear
 from he.model.convolution import Shape
 
-MOST_SAMPLES = 16  # that the precision is predicted on
+MOST_SAMPLES = 4  # that the precision is predicted on: those of the largest scores
 
 
 @dataclass(eq=False)
@@ -56,15 +56,16 @@ class Planner:
         precision: bits behind the point of the scores of samples (count, features), by the predicted bound;
         by default `scales.usual_precision`.
         """
-        rows = samples[:MOST_SAMPLES]
+        scores = clear(self.blocks, samples)
+        asked = scales.usual_precision(scores) if precision is None else precision
+        rows = samples[np.argsort(-np.abs(scores).max(axis=1))[:MOST_SAMPLES]]
         expected = clear(self.blocks, rows)
-        asked = scales.usual_precision(clear(self.blocks, samples)) if precision is None else precision
 
         def attempt(bits: int, score_bits: int) -> tuple[Plan, float]:
             for plan in self._with_scores(bits, score_bits, asked):
                 encoded = run.encode(plan, self.blocks, ClearEvaluator(plan.params))
-                scores, bound = predicted(plan, encoded, rows)
-                error = bound + float(np.abs(scores - expected).max())
+                got, bound = predicted(plan, encoded, rows)
+                error = bound + float(np.abs(got - expected).max())
                 if error <= 2.0**-asked:
                     break
             return plan, error
