@@ -58,7 +58,7 @@ class Sizes:
 
 def sizes(plan: AnyPlan) -> Sizes:
     """Known from the plan alone, before any key is made."""
-    keys = wire.evaluation_keys_bytes(plan.params, len(plan.rotations)) + frame.OVERHEAD_BYTES
+    keys = plan.evaluation_key_bytes + frame.OVERHEAD_BYTES
     fresh = wire.ciphertext_bytes(plan.params, plan.input_level, seeded=True) + 8
     score = wire.ciphertext_bytes(plan.params, output(plan)[0]) + 8
     framing = frame.OVERHEAD_BYTES + 8

@@ -71,12 +71,17 @@ class PublicKey:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SwitchingKey:
-    """data: (digits, 2, L + 1 + special, N), digit j holding (-a_j s + e_j + g_j s', a_j) with g_j = P modulo
-    the primes of digit j and 0 modulo the others; a_j is stream j of `seed`.
+    """data: (digits, 2, level + 1 + special, N), digit j holding (-a_j s + e_j + g_j s', a_j) with g_j = P
+    modulo the primes of digit j and 0 modulo the others; a_j is stream j of `seed`. It serves up to `level`.
     """
 
     data: Values
     seed: bytes
+
+    def level(self, ring: Ring) -> int:
+        """The highest level of a ciphertext that it switches."""
+        limbs: int = self.data.shape[2]
+        return limbs - len(ring.params.special) - 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,34 +117,58 @@ class EvaluationKeys:
 
 def each_key(
     secret: SecretKey, rotations: Iterable[int] = (), conjugation: bool = False, source: Source = os_seed
-) -> tuple[list[int], Iterator[SwitchingKey]]:
-    """(exponents, keys): relinearisation, then an automorphism an exponent, each made when asked for."""
+) -> tuple[dict[int, int], Iterator[SwitchingKey]]:
+    """(level of each exponent, keys): relinearisation, then an automorphism an exponent, made when asked for.
+
+    rotations: in slots; a mapping says up to which level each is used, which makes its key smaller.
+    """
     ring = secret.ring
     s = secret.values(ring.full.limbs)
-    given = {ring.galois(k) for k in rotations} | ({ring.conjugation} if conjugation else set())
-    exponents = sorted(given - {1})
+    levels = exponent_levels(ring, rotations)
+    if conjugation:
+        levels[ring.conjugation] = ring.params.top_level
+    ordered = dict(sorted(levels.items()))
 
     def keys() -> Iterator[SwitchingKey]:
         yield switching_key(ring, s, cast(Values, kernels.mul(s, s, ring.full)), source)
-        for k in exponents:
-            yield switching_key(ring, secret.automorphism(pow(k, -1, 2 * ring.params.n)), s, source)
+        for k, level in ordered.items():
+            yield switching_key(ring, secret.automorphism(pow(k, -1, 2 * ring.params.n)), s, source, level)
 
-    return exponents, keys()
+    return ordered, keys()
 
 
-def digit_ranges(ring: Ring) -> list[range]:
-    """The primes of each digit of the full chain."""
-    top, step = len(ring.params.moduli), ring.params.digit_primes
+def exponent_levels(ring: Ring, rotations: Iterable[int]) -> dict[int, int]:
+    """The exponents that need a key, and the highest level at which each does."""
+    top, levels = ring.params.top_level, dict[int, int]()
+    given = rotations if isinstance(rotations, Mapping) else dict.fromkeys(rotations, top)
+    for steps, level in given.items():
+        if not 0 <= level <= top:
+            raise ValueError(f"level of rotation {steps} is {level}, expected 0 to {top}")
+        k = ring.galois(steps)
+        levels[k] = max(level, levels.get(k, 0))
+    levels.pop(1, None)
+    return levels
+
+
+def digit_ranges(ring: Ring, level: int | None = None) -> list[range]:
+    """The primes of each digit of the chain up to a level, by default of the full chain."""
+    top = (ring.params.top_level if level is None else level) + 1
+    step = ring.params.digit_primes
     return [range(i, min(i + step, top)) for i in range(0, top, step)]
 
 
-def switching_key(ring: Ring, under: Values, of: Values, source: Source) -> SwitchingKey:
+def switching_key(
+    ring: Ring, under: Values, of: Values, source: Source, level: int | None = None
+) -> SwitchingKey:
     """The key that switches from the secret `of` to the secret `under`, both NTT values over QP.
 
     Hybrid key switching of Han and Ki (ePrint 2019/688, section 3), one encryption of g_j s' a digit j.
+    level: the highest one that it is used at, by default the top.
     """
-    seed, noise_seed, basis = source(), source(), ring.full
-    digits = digit_ranges(ring)
+    seed, noise_seed = source(), source()
+    top = ring.params.top_level if level is None else level
+    digits, basis = digit_ranges(ring, top), ring.extended(top)
+    under, of = _restricted(ring, under, top), _restricted(ring, of, top)
     p_of = kernels.mul_scalar(of, [ring.p] * basis.limbs, basis)
     data = kernels.empty((len(digits), 2, basis.limbs, basis.n), basis)
     for j, rows in enumerate(digits):
@@ -148,6 +177,13 @@ def switching_key(ring: Ring, under: Values, of: Values, source: Source) -> Swit
         part, selected = b[rows.start : rows.stop], basis.select(rows)
         kernels.add(part, p_of[rows.start : rows.stop], selected, out=part)
     return SwitchingKey(cast(Values, data), seed)
+
+
+def _restricted(ring: Ring, x: Values, level: int) -> Values:
+    """x over QP (L + 1 + special, N) without the primes above a level."""
+    if level == ring.params.top_level:
+        return x
+    return cast(Values, np.concatenate([x[: level + 1], x[ring.params.top_level + 1 :]]))
 
 
 def _masked(

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import cast
 
@@ -98,31 +98,31 @@ def load_public_key(ring: Ring, data: bytes | memoryview) -> PublicKey:
 
 
 def dump_evaluation_keys(keys: EvaluationKeys) -> bytes:
-    """Number and exponents of the automorphisms, then the relinearisation key and theirs, halves as seeds."""
-    exponents = sorted(keys.automorphisms)
-    others = (keys.automorphisms[k] for k in exponents)
+    """Number, exponents and levels of the automorphisms, then the relinearisation key and theirs, halves as
+    seeds.
+    """
+    levels = {k: key.level(keys.ring) for k, key in sorted(keys.automorphisms.items())}
+    others = (keys.automorphisms[k] for k in levels)
     return b"".join(
-        stream_evaluation_keys(keys.ring, exponents, itertools.chain([keys.relinearisation], others))
+        stream_evaluation_keys(keys.ring, levels, itertools.chain([keys.relinearisation], others))
     )
 
 
 def stream_evaluation_keys(
-    ring: Ring, exponents: Sequence[int], keys: Iterable[SwitchingKey]
+    ring: Ring, levels: Mapping[int, int], keys: Iterable[SwitchingKey]
 ) -> Iterator[bytes]:
     """The same piece by piece, from `keys.each_key`: no more than one key is there at a time."""
-    head = _COUNT.pack(len(exponents)) + struct.pack(f"<{len(exponents)}I", *exponents)
+    count = len(levels)
+    head = _COUNT.pack(count) + struct.pack(f"<{count}I", *levels) + bytes(levels.values())
     pieces = itertools.chain([head], (piece for key in keys for piece in _switching_pieces(ring, key)))
-    length = evaluation_keys_bytes(ring.params, len(exponents)) - frame.OVERHEAD_BYTES
+    length = evaluation_keys_bytes(ring.params, levels.values()) - frame.OVERHEAD_BYTES
     return streaming.sealed(Kind.SWITCHING_KEYS, ENGINE, ring.params.id, length, pieces)
 
 
-def evaluation_keys_bytes(params: CkksParams, automorphisms: int) -> int:
-    """The bytes of a relinearisation key and as many automorphisms' keys, all in one."""
-    return (
-        frame.OVERHEAD_BYTES
-        + _COUNT.size * (1 + automorphisms)
-        + (automorphisms + 1) * switching_key_bytes(params)
-    )
+def evaluation_keys_bytes(params: CkksParams, levels: Iterable[int]) -> int:
+    """The bytes of a relinearisation key and of automorphisms' keys up to these levels, all in one."""
+    sizes = [_COUNT.size + 1 + switching_key_bytes(params, level) for level in levels]
+    return frame.OVERHEAD_BYTES + _COUNT.size + switching_key_bytes(params) + sum(sizes)
 
 
 def load_evaluation_keys(ring: Ring, data: bytes | memoryview) -> EvaluationKeys:
@@ -133,10 +133,12 @@ def load_evaluation_keys(ring: Ring, data: bytes | memoryview) -> EvaluationKeys
     return _evaluation_keys(ring, streaming.read_exactly(body), size)
 
 
-def read_evaluation_keys(ring: Ring, read: streaming.Read, most: int) -> EvaluationKeys:
-    """The same as they come in, with up to `most` automorphisms: packed residues of one digit at a time."""
+def read_evaluation_keys(ring: Ring, read: streaming.Read, levels: Collection[int]) -> EvaluationKeys:
+    """The same as they come in, no more bytes than automorphisms of these levels take: packed residues of one
+    digit at a time.
+    """
     reader = streaming.Reader(read)
-    largest = evaluation_keys_bytes(ring.params, most) - frame.OVERHEAD_BYTES
+    largest = evaluation_keys_bytes(ring.params, levels) - frame.OVERHEAD_BYTES
     reader.expect(Kind.SWITCHING_KEYS, ENGINE, ring.params.id, largest)
     keys = _evaluation_keys(ring, reader.read, reader.length)
     reader.finish()
@@ -148,32 +150,38 @@ def _evaluation_keys(ring: Ring, read: streaming.Read, length: int) -> Evaluatio
     if length < _COUNT.size:
         raise ValueError(f"the keys have {length} bytes, expected at least {_COUNT.size}")
     (count,) = _COUNT.unpack(read(_COUNT.size))
-    expected, n = evaluation_keys_bytes(ring.params, count) - frame.OVERHEAD_BYTES, ring.params.n
-    if length != expected:
-        raise ValueError(f"the keys have {length} bytes, expected {expected} for {count}")
-    exponents = struct.unpack(f"<{count}I", read(_COUNT.size * count))
+    n, top, each = ring.params.n, ring.params.top_level, _COUNT.size + 1
+    if length < _COUNT.size + each * count:
+        raise ValueError(f"the keys have {length} bytes, expected at least {each * count} for {count}")
+    exponents, levels = struct.unpack(f"<{count}I", read(_COUNT.size * count)), read(count)
     if list(exponents) != sorted(set(exponents)) or not all(k % 2 and 1 < k < 2 * n for k in exponents):
         raise ValueError(
             f"the exponents are {exponents!r:.200}, expected odd ones from 3 to {2 * n - 1}, ascending"
         )
-    relinearisation, *others = (_switching_key(ring, read) for _ in range(count + 1))
+    if max(levels, default=0) > top:
+        raise ValueError(f"a key is of level {max(levels)}, expected at most {top}")
+    expected = evaluation_keys_bytes(ring.params, levels) - frame.OVERHEAD_BYTES
+    if length != expected:
+        raise ValueError(f"the keys have {length} bytes, expected {expected} for {count}")
+    relinearisation, *others = (_switching_key(ring, read, level) for level in (top, *levels))
     return EvaluationKeys(ring, relinearisation, dict(zip(exponents, others, strict=True)))
 
 
-def switching_key_bytes(params: CkksParams) -> int:
-    """The bytes of one switching key: a seed, and half a pair over QP for each digit."""
-    digits = math.ceil(len(params.moduli) / params.digit_primes)
-    return SEED_BYTES + digits * _packed_bytes(params.n, params.moduli + params.special)
+def switching_key_bytes(params: CkksParams, level: int | None = None) -> int:
+    """The bytes of a switching key up to a level, by default the top: a seed, half a pair over QP a digit."""
+    moduli = params.moduli[: None if level is None else level + 1]
+    digits = math.ceil(len(moduli) / params.digit_primes)
+    return SEED_BYTES + digits * _packed_bytes(params.n, moduli + params.special)
 
 
 def _switching_pieces(ring: Ring, key: SwitchingKey) -> Iterator[bytes]:
     yield key.seed
     for pair in key.data:
-        yield kernels.pack(pair[0], ring.full)
+        yield kernels.pack(pair[0], ring.extended(key.level(ring)))
 
 
-def _switching_key(ring: Ring, read: streaming.Read) -> SwitchingKey:
-    basis, digits, seed = ring.full, len(digit_ranges(ring)), read(SEED_BYTES)
+def _switching_key(ring: Ring, read: streaming.Read, level: int) -> SwitchingKey:
+    basis, digits, seed = ring.extended(level), len(digit_ranges(ring, level)), read(SEED_BYTES)
     out = kernels.empty((digits, 2, basis.limbs, basis.n), basis)
     for j in range(digits):
         out[j, 0] = kernels.unpack(read(kernels.packed_bytes(basis)), basis)

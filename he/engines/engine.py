@@ -4,7 +4,7 @@ An Evaluator computes and holds public evaluation keys at most. A KeyOwner encry
 secret key, which no verb returns. Every ciphertext has a level (rescalings left) and a scale.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -102,18 +102,21 @@ class Engine(Protocol):
     def name(self) -> str:
         """At most eight letters; stands in the header of all bytes of this engine."""
 
-    def owner(self, params: CkksParams, rotations: Sequence[int]) -> KeyOwner:
-        """Make fresh keys, among them evaluation keys for these rotations only."""
+    def owner(self, params: CkksParams, rotations: Collection[int]) -> KeyOwner:
+        """Make fresh keys, among them evaluation keys for these rotations only.
+
+        rotations: a mapping says up to which level each is used, which an engine may make use of.
+        """
 
     def evaluator(
-        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
+        self, params: CkksParams, rotations: Collection[int], keys: bytes | memoryview | Reader
     ) -> Evaluator[Any, Any, Any]:
         """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit.
 
         From a Reader they are taken in one by one, and nothing longer than keys for these rotations can be.
         """
 
-    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+    def largest_keys_bytes(self, params: CkksParams, rotations: Collection[int]) -> int:
         """A bound on the bytes of evaluation keys: longer ones are refused unread."""
 
     def largest_ciphertext_bytes(self, params: CkksParams) -> int:

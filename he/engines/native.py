@@ -1,7 +1,7 @@
 """Engine `native`: our own CKKS (`he.ckks`) on the compiled kernels, behind the same verbs as `seal`."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from he import kernels
 from he.ckks import affine, encoding, encrypt, evaluate, flooding, keyswitch, poly, transform, wire
 from he.ckks.cipher import SAME_SCALE, Ciphertext, Plaintext
-from he.ckks.keys import EvaluationKeys, SecretKey, each_key
+from he.ckks.keys import EvaluationKeys, SecretKey, each_key, exponent_levels
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams
 from he.ckks.ring import Ring
@@ -33,27 +33,28 @@ class NativeEngine:
     threads: int | None = None
     name: str = wire.ENGINE
 
-    def owner(self, params: CkksParams, rotations: Sequence[int]) -> "NativeKeyOwner":
+    def owner(self, params: CkksParams, rotations: Collection[int]) -> "NativeKeyOwner":
         """Make fresh keys, among them evaluation keys for these rotations only."""
         return NativeKeyOwner(Ring(params, self.path, self.threads), rotations)
 
     def evaluator(
-        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
+        self, params: CkksParams, rotations: Collection[int], keys: bytes | memoryview | Reader
     ) -> "NativeEvaluator":
         """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit."""
         ring = Ring(params, self.path, self.threads)
         if isinstance(keys, Reader):
-            loaded = wire.read_evaluation_keys(ring, keys.read, len(rotations))
+            levels = exponent_levels(ring, rotations).values()
+            loaded = wire.read_evaluation_keys(ring, keys.read, levels)
         else:
             loaded = wire.load_evaluation_keys(ring, keys)
-        missing = [k for k in rotations if ring.galois(k) not in loaded.automorphisms]
-        if missing:
-            raise ValueError(f"rotation keys for {missing} are missing, expected {list(rotations)}")
+        _expect_all(ring, rotations, loaded)
         return NativeEvaluator(loaded)
 
-    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+    def largest_keys_bytes(self, params: CkksParams, rotations: Collection[int]) -> int:
         """Exactly their bytes, unless some rotations have no key of their own."""
-        return wire.evaluation_keys_bytes(params, len(rotations))
+        top = params.top_level
+        levels = rotations.values() if isinstance(rotations, Mapping) else [top] * len(rotations)
+        return wire.evaluation_keys_bytes(params, levels)
 
     def largest_ciphertext_bytes(self, params: CkksParams) -> int:
         """Two polynomials of packed residues at the top level."""
@@ -63,8 +64,8 @@ class NativeEngine:
 class NativeKeyOwner:
     """Holds a fresh secret key."""
 
-    def __init__(self, ring: Ring, rotations: Sequence[int]) -> None:
-        self._ring, self._rotations = ring, tuple(rotations)
+    def __init__(self, ring: Ring, rotations: Collection[int]) -> None:
+        self._ring, self._rotations = ring, rotations
         self._secret = SecretKey.generate(ring)
 
     def encrypt(self, values: NDArray[np.float64], level: int, scale: float) -> bytes:
@@ -89,9 +90,9 @@ class NativeKeyOwner:
 
     def key_stream(self) -> tuple[int, Iterator[bytes]]:
         """The same piece by piece, one key in memory at a time."""
-        exponents, keys = each_key(self._secret, self._rotations)
-        length = wire.evaluation_keys_bytes(self._ring.params, len(exponents))
-        return length, wire.stream_evaluation_keys(self._ring, exponents, keys)
+        levels, keys = each_key(self._secret, self._rotations)
+        length = wire.evaluation_keys_bytes(self._ring.params, levels.values())
+        return length, wire.stream_evaluation_keys(self._ring, levels, keys)
 
 
 class NativeEvaluator:
@@ -173,3 +174,12 @@ def load(ring: Ring, data: bytes | memoryview, level: int, scale: float) -> Ciph
     if not math.isclose(x.scale, scale, rel_tol=SAME_SCALE):
         raise ValueError(f"ciphertext of scale {x.scale:.6g}, expected {scale:.6g}")
     return Ciphertext(x.data, level, scale, x.seed)
+
+
+def _expect_all(ring: Ring, rotations: Collection[int], keys: EvaluationKeys) -> None:
+    """ValueError unless there is a key for each rotation, up to its level."""
+    have = {k: key.level(ring) for k, key in keys.automorphisms.items()}
+    needed = exponent_levels(ring, rotations)
+    missing = [k for k in rotations if have.get(ring.galois(k), -1) < needed.get(ring.galois(k), -1)]
+    if missing:
+        raise ValueError(f"rotation keys for {missing} are missing, expected {list(rotations)}")

@@ -1,7 +1,7 @@
 """Engine `seal`: Microsoft SEAL as TenSEAL ships it (`tenseal.sealapi`), the vetted reference."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -39,12 +39,12 @@ class SealEngine:
 
     name: str = NAME
 
-    def owner(self, params: CkksParams, rotations: Sequence[int]) -> "SealKeyOwner":
+    def owner(self, params: CkksParams, rotations: Collection[int]) -> "SealKeyOwner":
         """Make fresh keys, among them evaluation keys for these rotations only."""
         return SealKeyOwner(_Context(params), rotations)
 
     def evaluator(
-        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
+        self, params: CkksParams, rotations: Collection[int], keys: bytes | memoryview | Reader
     ) -> "SealEvaluator":
         """An evaluator with the keys of `KeyOwner.evaluation_keys`; ValueError if they do not fit."""
         if isinstance(keys, Reader):
@@ -52,7 +52,7 @@ class SealEngine:
             reader.finish()  # SEAL parses nothing that is damaged
         return SealEvaluator(_Context(params), rotations, keys)
 
-    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+    def largest_keys_bytes(self, params: CkksParams, rotations: Collection[int]) -> int:
         """Keys of 64-bit residues and SEAL's headers."""
         return (len(rotations) + 1) * _key_bytes(params) + _SLACK_BYTES
 
@@ -110,7 +110,7 @@ class _Context:
 class SealKeyOwner:
     """Encrypts under a fresh secret key that lives in SEAL's memory only, and is never saved."""
 
-    def __init__(self, context: _Context, rotations: Sequence[int]) -> None:
+    def __init__(self, context: _Context, rotations: Collection[int]) -> None:
         api = context.api
         self._context, self._rotations = context, tuple(rotations)
         self._keygen = api.KeyGenerator(context.context)
@@ -159,7 +159,7 @@ class SealRows:
 class SealEvaluator:
     """SEAL's evaluator with the public keys it was given."""
 
-    def __init__(self, context: _Context, rotations: Sequence[int], keys: bytes | memoryview) -> None:
+    def __init__(self, context: _Context, rotations: Collection[int], keys: bytes | memoryview) -> None:
         api = context.api
         self._context, self._api = context, api
         self._evaluator = api.Evaluator(context.context)

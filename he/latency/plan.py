@@ -7,7 +7,7 @@ is the parameters, the layouts and which rotations take place.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -111,15 +111,21 @@ class Plan:
         return depth(self.shapes)
 
     @cached_property
-    def rotations(self) -> tuple[int, ...]:
-        """All rotations that need a key, in slots."""
-        places = {
-            k
-            for shape in self.shapes
-            for transform in shape.transforms
-            for k in (*transform.babies, *transform.giants, *transform.sums)
-        }
-        return tuple(sorted({k * self.samples % self.params.slots for k in places} - {0}))
+    def rotations(self) -> Mapping[int, int]:
+        """All rotations that need a key, in slots, and the highest level at which each takes place."""
+        levels = dict[int, int]()
+        for step in self.steps:
+            for transform in step.shape.transforms:
+                for k in (*transform.babies, *transform.giants):
+                    levels[k] = max(step.level, levels.get(k, 0))
+                for k in transform.sums:
+                    levels[k] = max(step.level - 1, levels.get(k, 0))
+        slots = dict[int, int]()
+        for k, level in levels.items():
+            steps = k * self.samples % self.params.slots
+            slots[steps] = max(level, slots.get(steps, 0))
+        slots.pop(0, None)
+        return dict(sorted(slots.items()))
 
     @property
     def largest_score(self) -> float:
@@ -141,7 +147,7 @@ class Plan:
     @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of all evaluation keys on the wire (engine native)."""
-        return (1 + len(self.rotations)) * wire.switching_key_bytes(self.params)
+        return wire.evaluation_keys_bytes(self.params, self.rotations.values())
 
     @cached_property
     def id(self) -> bytes:

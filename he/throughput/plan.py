@@ -118,7 +118,7 @@ class ThroughputPlan:
     @property
     def evaluation_key_bytes(self) -> int:
         """Bytes of the one key that the server needs (engine native): for products of ciphertexts."""
-        return wire.switching_key_bytes(self.params)
+        return wire.evaluation_keys_bytes(self.params, ())
 
     @property
     def memory_bytes(self) -> int:

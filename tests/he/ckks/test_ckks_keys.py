@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from he import kernels
+from he.ckks import encoding, encrypt, keyswitch, noise
 from he.ckks import keys as module
 from he.ckks.keys import EvaluationKeys, PublicKey, SecretKey, switching_key
 from he.ckks.params import SIGMA
@@ -59,3 +60,21 @@ def test_only_the_keys_that_were_asked_for_are_made(ring: Ring, secret: SecretKe
     with pytest.raises(ValueError, match=r"no key for X -> X\^25, expected one of \[5\]"):
         keys.automorphism(25)
     assert repr(keys).startswith("EvaluationKeys(1 automorphisms")
+
+
+def test_a_key_for_a_lower_level_is_smaller_and_rotates_there(ring: Ring, secret: SecretKey) -> None:
+    keys = EvaluationKeys.generate(secret, {1: 1, 2: 3})
+    small = keys.automorphisms[ring.galois(1)]
+    assert small.level(ring) == 1
+    assert small.data.shape == (1, 2, 4, 1024)
+    values = np.random.default_rng(0).uniform(-1, 1, ring.params.slots)
+    x = encrypt.encrypt(secret, encoding.encode(ring, values, 1, ring.params.scale))
+    got = encrypt.decrypt(secret, keyswitch.rotate(keys, x, 1)).real
+    variance = noise.fresh(ring.params) + noise.key_switch(ring.params, 1) + noise.rounding(ring.params)
+    bound = noise.TAIL * noise.slot_deviation(ring.params, variance + 1, ring.params.scale)
+    assert np.abs(got - np.roll(values, -1)).max() < bound
+    high = encrypt.encrypt(secret, encoding.encode(ring, values, 2, ring.params.scale))
+    with pytest.raises(ValueError, match="key: got shape"):
+        keyswitch.rotate(keys, high, 1)
+    with pytest.raises(ValueError, match="level of rotation 1 is 9, expected 0 to 3"):
+        EvaluationKeys.generate(secret, {1: 9})

@@ -63,28 +63,29 @@ def test_a_length_out_of_bounds_is_refused_before_anything_is_read() -> None:
 
 
 def test_keys_come_back_from_a_stream(secret: SecretKey, ring: Ring) -> None:
-    exponents, keys = each_key(secret, range(1, 21))
-    assert len(exponents) == 20
-    data = b"".join(wire.stream_evaluation_keys(ring, exponents, keys))
-    loaded = wire.read_evaluation_keys(ring, read_exactly(io.BytesIO(data)), 20)
+    levels, keys = each_key(secret, {k: 1 + k % 3 for k in range(1, 21)})
+    assert len(levels) == 20 and set(levels.values()) == {1, 2, 3}
+    data = b"".join(wire.stream_evaluation_keys(ring, levels, keys))
+    loaded = wire.read_evaluation_keys(ring, read_exactly(io.BytesIO(data)), levels.values())
     again = wire.load_evaluation_keys(ring, data)
-    assert len(data) == wire.evaluation_keys_bytes(ring.params, 20)
-    for k in exponents:
+    assert len(data) == wire.evaluation_keys_bytes(ring.params, levels.values())
+    for k, level in levels.items():
+        assert loaded.automorphisms[k].level(ring) == level
         np.testing.assert_array_equal(loaded.automorphism(k), again.automorphism(k))
     with pytest.raises(ValueError, match="is announced, expected at most"):
-        wire.read_evaluation_keys(ring, read_exactly(io.BytesIO(data)), 19)
+        wire.read_evaluation_keys(ring, read_exactly(io.BytesIO(data)), [3] * 7 + [2] * 6 + [1] * 6)
 
 
 def test_reading_keys_takes_little_beside_them(secret: SecretKey, ring: Ring) -> None:
     """Python's own memory: one packed polynomial, not the message."""
-    exponents, keys = each_key(secret, range(1, 21))
-    size = wire.evaluation_keys_bytes(ring.params, 20)
+    levels, keys = each_key(secret, range(1, 21))
+    size = wire.evaluation_keys_bytes(ring.params, levels.values())
 
     class Source:
         """The pieces as a stream, so that the whole never exists."""
 
         def __init__(self) -> None:
-            self.pieces: Any = wire.stream_evaluation_keys(ring, exponents, keys)
+            self.pieces: Any = wire.stream_evaluation_keys(ring, levels, keys)
             self.rest = b""
 
         def read(self, count: int) -> bytes:
@@ -94,7 +95,7 @@ def test_reading_keys_takes_little_beside_them(secret: SecretKey, ring: Ring) ->
             return out
 
     tracemalloc.start()
-    loaded = wire.read_evaluation_keys(ring, Source().read, 20)
+    loaded = wire.read_evaluation_keys(ring, Source().read, levels.values())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(loaded.automorphisms) == 20

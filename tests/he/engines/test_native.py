@@ -55,6 +55,10 @@ def test_missing_keys_and_wrong_levels_are_named(engines: Any) -> None:
     owner, evaluator = engines[0]
     with pytest.raises(ValueError, match=r"rotation keys for \[5\] are missing, expected \[1, 5\]"):
         NativeEngine().evaluator(PARAMS, (1, 5), owner.evaluation_keys())
+    low = NativeEngine().owner(PARAMS, {1: 1, 5: 2}).evaluation_keys()
+    NativeEngine().evaluator(PARAMS, {1: 1, 5: 2}, low)
+    with pytest.raises(ValueError, match=r"rotation keys for \[1\] are missing, expected \[1, 5\]"):
+        NativeEngine().evaluator(PARAMS, {1: 2, 5: 2}, low)
     data = owner.encrypt(np.ones(4), 2, PARAMS.scale)
     with pytest.raises(ValueError, match="ciphertext of level 2, expected 1"):
         evaluator.load(data, 1, PARAMS.scale)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import he
-from he.ckks import frame
+from he.ckks import frame, wire
 from he.ckks.params import CkksSpec
 from he.latency.choose import Planner
 from he.latency.plan import Plan
@@ -27,6 +27,25 @@ def test_levels_and_scales_follow_the_blocks(residual: Graph, tiny: CkksSpec) ->
     for step in plan.steps:
         assert abs(step.out_scale / plan.params.scale - 1) < 2**-50
     assert plan.input_level == 5
+
+
+def test_rotations_know_the_highest_level_they_are_used_at(residual: Graph, tiny: CkksSpec) -> None:
+    """So that keys that only later layers need are small; the plan says how many bytes there are."""
+    plan = Planner(of_graph(residual), residual.input_shape).with_spec(tiny)
+    used = [
+        (k * plan.samples % plan.params.slots, level)
+        for step in plan.steps
+        for t in step.shape.transforms
+        for steps, level in ((t.babies, step.level), (t.giants, step.level), (t.sums, step.level - 1))
+        for k in steps
+        if k
+    ]
+    assert dict(plan.rotations) == {k: max(v for j, v in used if j == k) for k, _ in used}
+    assert len(set(plan.rotations.values())) > 1
+    full = dict.fromkeys(plan.rotations, 5)
+    assert wire.evaluation_keys_bytes(plan.params, full.values()) > plan.evaluation_key_bytes
+    keys = he.Client(plan, "native").evaluation_keys()
+    assert len(keys) == plan.evaluation_key_bytes + frame.OVERHEAD_BYTES
 
 
 def test_the_table_reads_well(mlp: he.Model) -> None:
