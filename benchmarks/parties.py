@@ -13,7 +13,8 @@ import cloudpickle
 import mpc
 
 Address = tuple[str, int]
-Prepare = Callable[[mpc.Party], Callable[[], Any]]
+Control = tuple[Address, bytes]
+Prepare = Callable[[Any], Callable[[], Any]]
 
 
 class Stage:
@@ -21,13 +22,19 @@ class Stage:
 
     `prepare(party)` runs once in each process and returns the step, whose answer must be picklable. Use as a
     context manager; leaving it ends the processes. The control messages cost about 0.1 ms a step.
+    `run(prepare, parties, control)` starts the processes, each of which calls `take_steps`.
     """
 
-    def __init__(self, prepare: Prepare, parties: int) -> None:
+    def __init__(
+        self,
+        prepare: Prepare,
+        parties: int,
+        run: Callable[[Prepare, int, Control], None] | None = None,
+    ) -> None:
         key = secrets.token_bytes(32)
         self._listener = Listener(("127.0.0.1", 0), authkey=key)
         control = (self._listener.address, key)
-        self._thread = threading.Thread(target=self._run, args=(prepare, parties, control))
+        self._thread = threading.Thread(target=run or _run_parties, args=(prepare, parties, control))
         self._thread.start()
         self._connections = [self._listener.accept() for _ in range(parties)]
 
@@ -45,13 +52,19 @@ class Stage:
         self._thread.join()
         self._listener.close()
 
-    def _run(self, prepare: Prepare, parties: int, control: tuple[Address, bytes]) -> None:
-        mpc.run_local(_wait_for_steps, parties, inputs=[(prepare, control)] * parties, timeout_s=3600)
+
+def _run_parties(prepare: Prepare, parties: int, control: Control) -> None:
+    mpc.run_local(_wait_for_steps, parties, inputs=[(prepare, control)] * parties, timeout_s=3600)
 
 
-def _wait_for_steps(party: mpc.Party, work: tuple[Prepare, tuple[Address, bytes]]) -> None:
-    prepare, (address, key) = work
-    step = prepare(party)
+def _wait_for_steps(party: mpc.Party, work: tuple[Prepare, Control]) -> None:
+    prepare, control = work
+    take_steps(prepare(party), control)
+
+
+def take_steps(step: Callable[[], Any], control: Control) -> None:
+    """Run the step whenever the stage asks for it, until it ends."""
+    address, key = control
     connection: Connection = Client(address, authkey=key)
     while connection.recv_bytes() == b"step":
         connection.send_bytes(cloudpickle.dumps(step()))

@@ -1,0 +1,112 @@
+"""Training steps in CrypTen's own interface: the same program on plain CrypTen and on `mpc`.
+
+The networks start from torch's seed, so that the same steps in torch say what the weights must be.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+RATE = 0.1
+
+
+@dataclass(frozen=True)
+class Course:
+    """Layers by their name in torch.nn and crypten.nn, and the shapes of a batch."""
+
+    layers: tuple[tuple[Any, ...], ...]
+    batch: tuple[int, ...]
+    outputs: int
+
+    def model(self, nn: Any) -> Any:
+        """From seed 0, with torch's layers or CrypTen's."""
+        torch.manual_seed(0)
+        return nn.Sequential(*(getattr(nn, name)(*sizes) for name, *sizes in self.layers))
+
+    def data(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """A batch, and its labels as 0 and 1 or one-hot."""
+        generator = torch.Generator().manual_seed(1)
+        x = torch.randn(self.batch, generator=generator)
+        drawn = torch.randint(max(self.outputs, 2), (self.batch[0],), generator=generator)
+        one_column = self.outputs == 1
+        return x, drawn.float().reshape(-1, 1) if one_column else torch.eye(self.outputs)[drawn]
+
+    def loss(self, nn: Any) -> Any:
+        return nn.BCEWithLogitsLoss() if self.outputs == 1 else nn.CrossEntropyLoss()
+
+
+COURSES = {
+    "LR": Course((("Linear", 30, 1),), (64, 30), 1),
+    "MLP": Course((("Linear", 64, 32), ("ReLU",), ("Linear", 32, 10)), (32, 64), 10),
+    "CNN": Course(
+        (("Conv2d", 1, 6, 3), ("ReLU",), ("AvgPool2d", 2), ("Flatten", 1), ("Linear", 54, 10)),
+        (32, 1, 8, 8),
+        10,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step took at one party, and the weights after it; bytes are sent and received together."""
+
+    seconds_s: float
+    rounds: int
+    octets: int
+    dealer_bytes: int
+    weights: list[torch.Tensor]
+
+
+def secure_steps(name: str) -> Callable[[Any], Callable[[], Step]]:
+    """For a stage: `prepare(party)`, with None for the party on plain CrypTen."""
+
+    def prepare(party: Any) -> Callable[[], Step]:
+        crypten = importlib.import_module("crypten")
+        crypten.cfg.communicator.verbose = True  # plain CrypTen counts nothing otherwise
+        course = COURSES[name]
+        x, y = (crypten.cryptensor(part, src=0) for part in course.data())
+        model, loss = course.model(crypten.nn).encrypt().train(), course.loss(crypten.nn)
+        communicator = crypten.communicator.get()
+
+        def step() -> Step:
+            communicator.reset_communication_stats()
+            dealt = _dealer_bytes(party)
+            began = time.perf_counter()
+            value = loss(model(x), y)
+            model.zero_grad()
+            value.backward()
+            model.update_parameters(RATE)
+            seconds, stats = time.perf_counter() - began, communicator.get_communication_stats()
+            dealt = _dealer_bytes(party) - dealt
+            weights = [parameter.get_plain_text().detach() for parameter in model.parameters()]
+            return Step(seconds, stats["rounds"], int(stats["bytes"]), dealt, weights)
+
+        return step
+
+    return prepare
+
+
+def clear_steps(name: str) -> Iterator[list[torch.Tensor]]:
+    """The weights after each step in torch."""
+    course = COURSES[name]
+    x, y = course.data()
+    model, loss = course.model(torch.nn), course.loss(torch.nn)
+    optimiser = torch.optim.SGD(model.parameters(), lr=RATE)
+    while True:
+        optimiser.zero_grad()
+        loss(model(x), y).backward()
+        optimiser.step()
+        yield [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def _dealer_bytes(party: Any) -> int:
+    if party is None:
+        return 0
+    cost = party.cost()
+    return int(cost.dealer_bytes_sent + cost.dealer_bytes_received)
