@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -10,19 +9,13 @@ from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike
 
 from he.model.convolution import Floats
-from he.model.graph import INPUT, Graph, Node
+from he.model.graph import Graph
 from he.model.nonlinear import Activation, ActivationKind, Polynomial
 
 Method: TypeAlias = Literal["least squares", "minimax"]
 
-DEGREES = (3, 7, 15, 31, 63)
-"""The highest degrees of 2, 3, ... levels: between two of them a lower degree saves no level."""
-BUDGET = 0.1
-"""Root mean square error of the scores that polynomials may cause, relative to the scores' deviation."""
 MARGIN = 0.25
 """Of the samples' range, added below and above: inputs to come lie a little outside of it."""
-MIN_SAMPLES = 32
-"""A new input lies outside the range of n others with probability at most 2 / (n + 1): here 6 % an entry."""
 GRID = 2048
 """Points of the grid, dense at the ends as Chebyshev's are, for intervals of degree up to 63."""
 FLOOR = 0.1
@@ -70,53 +63,6 @@ def interval_of(x: Floats, margin: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def replace(
-    graph: Graph,
-    samples: ArrayLike,
-    *,
-    degree: int | None = None,
-    budget: float = BUDGET,
-    margin: float = MARGIN,
-    method: Method = "least squares",
-) -> Graph:
-    """The graph with a polynomial for each Activation, fitted on what samples (count, ...) give it.
-
-    Each is fitted behind those before it. degree: of all of them; else the least of DEGREES whose scores stay
-    within `budget`. Polynomials of the network itself keep their values and get the samples' interval.
-    ValueError for fewer than MIN_SAMPLES samples, and if no degree stays within the budget.
-    """
-    kinds = [node for node in graph.nodes if isinstance(node.layer, Activation | Polynomial)]
-    if not kinds:
-        return graph
-    x = np.asarray(samples, dtype=np.float64)
-    if len(x) < MIN_SAMPLES:
-        raise ValueError(
-            f"{len(x)} samples given, expected at least {MIN_SAMPLES} to fit the range of {kinds[0].name}"
-        )
-    if not np.isfinite(x).all():
-        raise ValueError("samples hold NaN or infinity, expected finite numbers")
-    approximated = any(isinstance(node.layer, Activation) for node in kinds)
-    if degree is not None or not approximated:
-        return _replaced(graph, x, degree or 1, margin, method)
-    scores, errors = graph(x), list[float]()
-    for candidate in DEGREES:
-        result = _replaced(graph, x, candidate, margin, method)
-        errors.append(relative_error(result(x), scores))
-        if errors[-1] <= budget:
-            return result
-    reached = ", ".join(f"{d}: {error:.3g}" for d, error in zip(DEGREES, errors, strict=True))
-    raise ValueError(
-        f"polynomials in place of {kinds[0].name} and others leave relative errors of scores of {reached} "
-        f"(degree: error), expected at most {budget}: take more samples, or layers trained with polynomials"
-    )
-
-
-def relative_error(scores: Floats, exact: Floats) -> float:
-    """Root mean square of the difference, relative to the standard deviation of the exact scores."""
-    spread = float(np.std(exact)) or 1.0
-    return float(np.sqrt(np.mean((scores - exact) ** 2))) / spread
-
-
 @dataclass(frozen=True)
 class Outside:
     """How many of `entries` values lie outside the interval of a polynomial, and how far at most."""
@@ -139,31 +85,6 @@ def outside(graph: Graph, x: ArrayLike) -> list[Outside]:
             if (count := int((beyond > 0).sum())) > 0:
                 found.append(Outside(node.name, count, given.size, float(beyond.max()), (a, b)))
     return found
-
-
-def _replaced(graph: Graph, x: Floats, degree: int, margin: float, method: Method) -> Graph:
-    values: list[Floats] = []
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        given = [x if source == INPUT else values[source] for source in node.inputs]
-        layer = node.layer
-        if isinstance(layer, Activation):
-            layer = fit(layer.kind, given[0], degree, margin=margin, method=method)
-        elif isinstance(layer, Polynomial) and not layer.approximates:
-            layer = _moved(layer, interval_of(given[0], margin))
-        nodes.append(changed(node, layer=layer))
-        values.append(layer(*given))
-    return Graph(graph.input_shape, tuple(nodes))
-
-
-def _moved(polynomial: Polynomial, interval: tuple[float, float]) -> Polynomial:
-    """The same polynomial with another interval."""
-    a, b = interval
-
-    def on_new(t: Floats) -> Floats:
-        return polynomial((a + b) / 2 + (b - a) / 2 * t)
-
-    return Polynomial(chebyshev.chebinterpolate(on_new, polynomial.degree), interval)
 
 
 def _density(t: Floats, grid: Floats) -> Floats:

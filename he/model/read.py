@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from he.model import activation, onnx, sklearn, torch
+from he.model import onnx, replacement, sklearn, torch
 from he.model.chain import chain, graph_of
 from he.model.graph import Graph
 from he.model.nonlinear import Activation
@@ -26,7 +26,7 @@ def read(net: object, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[
     x = np.asarray(samples, dtype=np.float64)
     if x.shape[1:] != graph.input_shape and math.prod(x.shape[1:]) == math.prod(graph.input_shape):
         x = x.reshape(len(x), *graph.input_shape)
-    return activation.replace(graph, x), classes
+    return replacement.replace(graph, x), classes
 
 
 def _exact(net: object, samples: ArrayLike | None) -> tuple[Graph, NDArray[Any]]:
@@ -50,6 +50,6 @@ def _expect_no_activation(graph: Graph) -> None:
     for node in graph.nodes:
         if isinstance(node.layer, Activation):
             raise ValueError(
-                f"no samples given, expected at least {activation.MIN_SAMPLES} to fit the range of "
+                f"no samples given, expected at least {replacement.MIN_SAMPLES} to fit the range of "
                 f"{node.name}"
             )

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from he.model import activation
+from he.model import activation, replacement
 from he.model.graph import Graph, Node
 from he.model.layers import Dense
-from he.model.nonlinear import Activation, Polynomial
+from he.model.nonlinear import Activation
 
 RNG = np.random.default_rng(0)
 SAMPLES = RNG.normal(size=(200, 4))
@@ -51,31 +51,8 @@ def test_the_interval_is_the_samples_range_and_a_margin() -> None:
     assert activation.interval_of(np.array([2.0]), 0.5) == (0.0, 4.0)
 
 
-@pytest.mark.parametrize("kind", ["relu", "tanh"])
-def test_the_least_degree_within_the_budget_is_taken(kind: Any) -> None:
-    graph = perceptron(kind)
-    rough, fine = (activation.replace(graph, SAMPLES, budget=budget) for budget in (0.2, 0.02))
-    degrees = [g.nodes[1].layer.degree for g in (rough, fine)]
-    assert degrees[0] < degrees[1]
-    for replaced, budget in ((rough, 0.2), (fine, 0.02)):
-        assert activation.relative_error(replaced(SAMPLES), graph(SAMPLES)) <= budget
-        assert replaced.nodes[1].layer.approximates == kind
-
-
-def test_a_network_without_activations_stays_as_it_is() -> None:
-    graph = Graph((4,), (Node("dense", Dense(np.ones((1, 4)))),))
-    assert activation.replace(graph, SAMPLES[:1]) is graph
-
-
-def test_polynomials_of_the_network_keep_their_values() -> None:
-    cubic = Polynomial.from_monomials([1, 0, -2, 1])
-    replaced = activation.replace(Graph((4,), (Node("cubic", cubic),)), SAMPLES)
-    np.testing.assert_allclose(replaced(SAMPLES), cubic(SAMPLES), rtol=0, atol=1e-9)
-    assert replaced.nodes[0].layer.interval[1] > SAMPLES.max()
-
-
 def test_values_outside_are_counted() -> None:
-    replaced = activation.replace(perceptron("relu"), SAMPLES, degree=7)
+    replaced = replacement.replace(perceptron("relu"), SAMPLES, degree=7)
     assert activation.outside(replaced, SAMPLES) == []
     (found,) = activation.outside(replaced, 10 * SAMPLES)
     assert (found.name, found.entries) == ("act", 1600)
@@ -83,21 +60,8 @@ def test_values_outside_are_counted() -> None:
     assert found.farthest > 0
 
 
-@pytest.mark.parametrize(
-    ("samples", "message"),
-    [
-        (SAMPLES[:31], "31 samples given, expected at least 32 to fit the range of act"),
-        (np.full((40, 4), np.nan), "NaN or infinity"),
-    ],
-    ids=["few", "nan"],
-)
-def test_bad_samples_are_refused(samples: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        activation.replace(perceptron("relu"), samples)
-
-
-def test_a_budget_out_of_reach_says_what_is_reached() -> None:
-    with pytest.raises(ValueError, match=r"63: 0\.\d+ .* expected at most 1e-09"):
-        activation.replace(perceptron("relu"), SAMPLES, budget=1e-9)
+def test_a_degree_and_a_margin_that_cannot_be() -> None:
     with pytest.raises(ValueError, match=r"degree 0 and margin 0\.25 given"):
         activation.fit("relu", SAMPLES, 0)
+    with pytest.raises(ValueError, match="1 not finite"):
+        activation.fit("relu", [1.0, np.inf], 3)
