@@ -16,6 +16,18 @@ from he.compiled import Model
 from he.latency.plan import Plan
 from he.model.layers import Dense
 from he.model.nonlinear import Square
+from he.model.polynomialise import polynomialise
 from he.server import Server
 
-__all__ = ["CkksParams", "CkksSpec", "Client", "Dense", "Model", "Plan", "Server", "Square", "compile"]
+__all__ = [
+    "CkksParams",
+    "CkksSpec",
+    "Client",
+    "Dense",
+    "Model",
+    "Plan",
+    "Server",
+    "Square",
+    "compile",
+    "polynomialise",
+]

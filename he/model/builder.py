@@ -55,17 +55,22 @@ class Builder:
         """The nodes that the output depends on; ValueError if it is the input itself."""
         if output == INPUT:
             raise ValueError("the network gives back its input, expected at least one layer")
+        kept = self.kept(output)
+        new = {old: place for place, old in enumerate(kept)} | {INPUT: INPUT}
+        nodes = (self._nodes[x] for x in kept)
+        return Graph(
+            self.input_shape, tuple(Node(n.name, n.layer, tuple(new[x] for x in n.inputs)) for n in nodes)
+        )
+
+    def kept(self, output: int) -> list[int]:
+        """The values that the output depends on, in order: those of the nodes of its graph."""
         kept, open_values = set[int](), [output]
         while open_values:
             x = open_values.pop()
             if x != INPUT and x not in kept:
                 kept.add(x)
                 open_values.extend(self._nodes[x].inputs)
-        new = {old: place for place, old in enumerate(sorted(kept))} | {INPUT: INPUT}
-        nodes = (self._nodes[x] for x in sorted(kept))
-        return Graph(
-            self.input_shape, tuple(Node(n.name, n.layer, tuple(new[x] for x in n.inputs)) for n in nodes)
-        )
+        return sorted(kept)
 
     def reindex(self, name: str, x: int, source: NDArray[np.intp]) -> int:
         """Entries in another order; nothing at all if order and shape stay."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from he.model.builder import Builder
 from he.model.convolution import Floats, Padding, Pair
-from he.model.layers import Scale
+from he.model.layers import Conv, Scale
 from he.model.nonlinear import Activation, ActivationKind
 from he.model.onnx_nodes import Step
 from he.model.operation import Context, Value
@@ -90,19 +90,34 @@ def _pads(c: Context, step: Step, x: int, kernel: Pair, stride: Pair, dilation: 
 
 
 def _average_pool(c: Context, step: Step, x: Any) -> int:
-    """Padded behind until every window is whole, which only `ceil_mode` asks for."""
+    """As torch: with ceil_mode a window may overhang behind, but not start there."""
     place, stride = _value(c, x), _pair(step, "strides", 1)
     kernel = _pair(step, "kernel_shape", 1)
-    if any(d != 1 for d in step.attributes.get("dilations", ())) or c.result.ndim not in (3, 4):
+    shape = c.builder.shape(place)
+    if any(d != 1 for d in step.attributes.get("dilations", ())) or len(shape) not in (2, 3):
         raise c.refuse("pooling of one or two axes without dilation")
-    pads = _pads(c, step, place, kernel, stride, (1, 1))
-    counts = (1, *c.result.shape[2:])[-2:]
-    around = [
-        (before, max(0, (n - 1) * s + k - size - before))
-        for (before, _), n, s, k, size in zip(pads, counts, stride, kernel, _spatial(c, place), strict=True)
-    ]
-    ones = step.run(np.ones((1, 1, *c.builder.shape(place)[1:])))[0][0]
-    return c.builder.averages(c.name, place, kernel, stride, (around[0], around[1]), ones)
+    pads, overhung = _pads(c, step, place, kernel, stride, (1, 1)), list[Pair]()
+    for (before, after), k, s, size in zip(pads, kernel, stride, _spatial(c, place), strict=True):
+        count = (size + before + after - k) // s + 1
+        if step.attributes.get("ceil_mode", 0):
+            count = -(-(size + before + after - k) // s) + 1
+            count -= (count - 1) * s >= size + before
+        overhung.append((before, max(after, (count - 1) * s + k - size - before)))
+    around = (overhung[0], overhung[1])
+    inside = Conv(np.ones((1, 1, *kernel)), 0.0, stride, around)
+    ones = np.ones((1, 1, *_spatial(c, place)))
+    entries = inside(ones)[0]
+    counted = entries
+    if step.attributes.get("count_include_pad", 0):
+        padded = np.pad(ones, [(0, 0), (0, 0), *pads], constant_values=1.0)
+        beyond = [(0, o - p) for (_, o), (_, p) in zip(around, pads, strict=True)]
+        counted = Conv(np.ones((1, 1, *kernel)), 0.0, stride, (beyond[0], beyond[1]))(padded)[0]
+    if not counted.all():
+        raise c.refuse("windows that meet the input: one lies in the padding alone")
+    ratio = entries / counted
+    return c.builder.averages(
+        c.name, place, kernel, stride, around, ratio if len(shape) == 3 else ratio[:, 0]
+    )
 
 
 def _global_average(c: Context, step: Step, x: Any) -> int:

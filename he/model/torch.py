@@ -11,7 +11,8 @@ from he.model import agreement, torch_steps
 from he.model.builder import Builder
 from he.model.convolution import Shape
 from he.model.graph import Graph
-from he.model.torch_trace import trace
+from he.model.torch_randomness import traced_twice
+from he.model.torch_steps import Translated
 
 
 def recognises(net: object) -> bool:
@@ -27,18 +28,26 @@ def read(net: Any, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any
     scores have the sign that tells the class. TypeError names a layer
     that cannot be read, with what to take instead; ValueError says what does not fit.
     """
-    import torch
-
-    x = torch.from_numpy(_samples(net, samples))
-    traced = trace(copy.deepcopy(net).double().eval().cpu())
-    with torch.no_grad():
-        values = torch_steps.run(traced, x)
-    builder = Builder(tuple(x.shape[1:]))
-    output, node = torch_steps.translate(traced, values, builder)
-    graph = builder.graph(output)
-    agreement.expect_equal(graph, x.numpy(), values[node].numpy())
+    x = _samples(net, samples)
+    found, expected = _translated(net, x)
+    graph = found.builder.graph(found.output)
+    agreement.expect_equal(graph, x, expected)
     graph = agreement.without_last_sigmoid(graph)
     return graph, np.arange(max(2, math.prod(graph.output_shape)))
+
+
+def translated(net: Any, x: NDArray[np.float64]) -> Translated:
+    """The network's trace as values of a builder, read on samples x (count, *input shape)."""
+    return _translated(net, x)[0]
+
+
+def _translated(net: Any, x: NDArray[np.float64]) -> tuple[Translated, NDArray[np.float64]]:
+    """The same, and the scores of x."""
+    import torch
+
+    traced, values = traced_twice(copy.deepcopy(net).double().eval().cpu(), torch.from_numpy(x))
+    found = torch_steps.translate(traced, values, Builder(tuple(x.shape[1:])))
+    return found, values[found.step].numpy()
 
 
 def _samples(net: Any, samples: ArrayLike | None) -> NDArray[np.float64]:

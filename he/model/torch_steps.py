@@ -1,7 +1,7 @@
 """Steps of a traced torch module, one after the other, into nodes of a Graph."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -51,8 +51,17 @@ def run(traced: Any, x: Any) -> Values:
     return interpreter.env
 
 
-def translate(traced: Any, values: Values, builder: Builder) -> tuple[int, Any]:
-    """(the output among the builder's values, the step that gives it)."""
+class Translated(NamedTuple):
+    """builder: of all values. places: of the steps in it. output: place of the scores. step: gives them."""
+
+    builder: Builder
+    places: dict[Any, int]
+    output: int
+    step: Any
+
+
+def translate(traced: Any, values: Values, builder: Builder) -> Translated:
+    """All steps of a trace; TypeError names one that cannot be read."""
     from torch import Tensor
 
     places: dict[Any, int] = {}
@@ -60,13 +69,14 @@ def translate(traced: Any, values: Values, builder: Builder) -> tuple[int, Any]:
         if node.op == "placeholder":
             places[node] = INPUT
         elif node.op == "output":
-            return _output(node, places)
+            return Translated(builder, places, *_output(node, places))
         elif isinstance(values[node], Tensor) and any(n in places for n in node.all_input_nodes):
             places[node] = _step(traced, node, places, values, builder)
     raise Refused("forward() gives nothing back, expected the scores")
 
 
 def _output(node: Any, places: dict[Any, int]) -> tuple[int, Any]:
+    """(place of the scores, the step that gives them)."""
     source = node.args[0]
     if source not in places:
         raise Refused("forward() gives back other things than one tensor of scores, expected that alone")
