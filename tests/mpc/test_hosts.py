@@ -110,7 +110,7 @@ def kill_one(folder: Path, rng: random.Random, victim: int, processes: list[subp
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kills", [1, 20])
 def test_a_training_survives_kills_bit_for_bit(site: Path, tmp_path: Path, kills: int) -> None:
     """The uninterrupted training starts from a copy of the first checkpoint: the same seeds."""
@@ -136,8 +136,9 @@ def test_a_training_survives_kills_bit_for_bit(site: Path, tmp_path: Path, kills
 
 
 def finish(processes: list[subprocess.Popen[str]]) -> Iterator[tuple[int, str, str]]:
+    """What each gave: a training that is long, or a busy machine, is no failure, pytest's own limit is."""
     for process in processes:
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate()
         yield process.returncode, out, err
 
 
