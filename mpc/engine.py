@@ -28,6 +28,7 @@ from mpc.randomness import KEY_BYTES, Stream
 from mpc.read_layers import replace_layers
 from mpc.reader import replace_readers
 from mpc.rerandomise import replace_replicated
+from mpc.smooth import replace_smooth
 from mpc.transport import ChannelCommunicator
 
 # CrypTen asks for a private module of torch by the name it had before torch 2.9.
@@ -91,6 +92,7 @@ def prepare() -> None:
     replace_defaults(crypten)
     replace_operations(crypten)
     replace_comparisons(crypten)
+    replace_smooth(crypten)
     replace_layers(crypten)
     replace_replicated(crypten)
     replace_convolutions(crypten)

@@ -11,6 +11,7 @@ import torch
 from mpc.dealer.client import DealerClient
 from mpc.dealer.tuples import Request
 from mpc.protocols.compare import ComparisonMask
+from mpc.protocols.harmonics import HarmonicMask, Series
 from mpc.protocols.truncate import TruncationMask
 
 NAME = "DEALER"
@@ -65,6 +66,12 @@ class DealerProvider:
         """What the signs of `count` numbers use up."""
         parts = self._dealer.deal(Request("comparison", ((count,),)))
         return ComparisonMask(*(part.numpy().view(np.uint64) for part in parts))
+
+    def harmonics(self, count: int, series: Series, scale_bits: int) -> HarmonicMask:
+        """What `count` values of the series use up, for numbers with `scale_bits` fractional bits."""
+        options = (("count", series.count), ("period_bits", series.log_period + scale_bits))
+        parts = self._dealer.deal(Request("harmonics", ((count,),), options=options))
+        return HarmonicMask(*(part.numpy().view(np.uint64) for part in parts))
 
     def trace(self, *_: Any, **__: Any) -> NoReturn:
         """There is no cache of tuples to fill by hand."""

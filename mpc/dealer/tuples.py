@@ -18,14 +18,14 @@ import msgpack
 import numpy as np
 import torch
 
-from mpc.protocols import compare
+from mpc.protocols import compare, harmonics
 from mpc.protocols.truncate import unsigned_quotient
 from mpc.randomness import Stream
 
 # A request is refused above this many words in all its parts, 2 GiB.
 MAX_WORDS = 1 << 28
 PRODUCTS = ("mul", "matmul", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
-_OPTIONS = ("stride", "padding", "output_padding", "dilation", "groups")
+_OPTIONS = ("stride", "padding", "output_padding", "dilation", "groups", "period_bits", "count")
 
 Shape = tuple[int, ...]
 
@@ -36,7 +36,8 @@ class Request:
 
     `kind` is "product" (c = op(a, b, **options) mod 2^64), "square" (r, r^2), "and" (c = a & b, bitwise
     shares), "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap),
-    "truncation" (r, floor(r / divisor), top bit of r) or "comparison" (mpc.protocols.compare.ComparisonMask).
+    "truncation" (r, floor(r / divisor), top bit of r), "comparison" (mpc.protocols.compare.ComparisonMask) or
+    "harmonics" (mpc.protocols.harmonics.HarmonicMask; options period_bits and count).
     """
 
     kind: str
@@ -168,6 +169,16 @@ def _derive_comparison(free: list[torch.Tensor]) -> list[torch.Tensor]:
     return [torch.from_numpy(part.view(np.int64)) for part in parts]
 
 
+def _harmonics_shapes(request: Request) -> list[_Shape]:
+    return [_Shape((dict(request.options)["count"], *request.sizes[0]))] * 2
+
+
+def _derive_harmonics(request: Request, r: torch.Tensor) -> list[torch.Tensor]:
+    options = dict(request.options)
+    parts = harmonics.derive(r.numpy().view(np.uint64), options["period_bits"], options["count"])
+    return [torch.from_numpy(part.view(np.int64)) for part in parts]
+
+
 def _as_given(bitwise: bool = False, bitlength: int = 64) -> Callable[[Request], list[_Shape]]:
     return lambda request: [_Shape(size, bitwise, bitlength) for size in request.sizes]
 
@@ -205,6 +216,9 @@ _KINDS = {
         lambda request: _comparison_shapes(request)[2:],
         lambda request, free, _: _derive_comparison(free),
     ),
+    "harmonics": _Kind(
+        1, _as_given(), _harmonics_shapes, lambda request, free, _: _derive_harmonics(request, free[0])
+    ),
 }
 
 
@@ -222,8 +236,20 @@ def _check(request: Request) -> None:
         raise ValueError(f"options {sorted(unknown)} are none of {_OPTIONS}")
     if request.kind == "truncation" and not 2 <= request.divisor < 1 << 62:
         raise ValueError(f"a divisor lies in [2, 2^62), got {request.divisor}")
-    if request.kind == "comparison" and len(request.sizes[0]) != 1:
-        raise ValueError(f"comparisons are dealt in a row, got the shape {request.sizes[0]}")
+    if request.kind in ("comparison", "harmonics") and len(request.sizes[0]) != 1:
+        raise ValueError(f"{request.kind} are dealt in a row, got the shape {request.sizes[0]}")
+    if request.kind == "harmonics":
+        _check_harmonics(dict(request.options))
     words = sum(math.prod(size) for size in (*request.sizes, *derived_sizes(request)))
     if words > MAX_WORDS:
         raise ValueError(f"at most {MAX_WORDS} words in one tuple, got {words}")
+
+
+def _check_harmonics(options: dict[str, Any]) -> None:
+    period_bits, count = options.get("period_bits"), options.get("count")
+    if type(period_bits) is not int or not 0 < period_bits <= harmonics.LARGEST_PERIOD_BITS:
+        raise ValueError(
+            f"harmonics have 1 to {harmonics.LARGEST_PERIOD_BITS} period bits, got {period_bits}"
+        )
+    if type(count) is not int or not 0 < count <= harmonics.LARGEST_COUNT:
+        raise ValueError(f"from 1 to {harmonics.LARGEST_COUNT} harmonics are dealt, got {count}")

@@ -1,0 +1,115 @@
+"""Sigmoid, hyperbolic tangent and softmax of secret tensors, by the series of `mpc.protocols.harmonics`.
+
+Where an argument lies outside the range of its series it is moved to the end of the range, beyond which the
+function is flat within 2^-17; the tests for that give the moved argument at no further cost. CrypTen computes
+a sigmoid in 23 rounds and 752 bytes an entry between two parties, sent and received, within 2^-8, and the
+softmax of ten entries in 94 rounds and 16.6 kB a row; here it is 6 rounds and 81 bytes within 2^-15, and 26
+rounds and 1.2 kB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from mpc.comparison import play, run_together, sign_of
+from mpc.protocols import harmonics
+from mpc.protocols.harmonics import QuotientMask, Series
+from mpc.protocols.series import EXPONENTIAL, RECIPROCAL, SIGMOID, TANH
+
+# More fractional bits in the argument than one period has room for would be cut, fewer are exact.
+SCALE_BITS = 16
+
+
+def replace_smooth(crypten: Any) -> None:
+    """Put them in the place of CrypTen's, whose other methods stay to be had by name."""
+    tensor = crypten.mpc.MPCTensor
+    for name, series in (("sigmoid", SIGMOID), ("tanh", TANH)):
+        setattr(tensor, name, _bounded(crypten, series, getattr(tensor, name)))
+    tensor.softmax = _softmax(crypten, tensor.softmax)
+
+
+def _bounded(crypten: Any, series: Series, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def function(self: Any) -> Any:
+        if crypten.cfg.functions.sigmoid_tanh_method != "reciprocal" or not _fits(self):
+            return original(self)
+        return _values(crypten, _clamp(crypten, self, series.low, series.high), series)
+
+    return function
+
+
+def _softmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+    def softmax(self: Any, dim: int, **more: Any) -> Any:
+        """e^(x - max) over its sum along `dim`; for more than 16 entries the reciprocal is CrypTen's."""
+        if self.dim() == 0 or self.size(dim) == 1 or not _fits(self) or not self.nelement():
+            return original(self, dim, **more)
+        x = self.transpose(dim, -1)
+        below = x - play(crypten, x)[0]
+        powers = _values(crypten, _clamp(crypten, below, EXPONENTIAL.low, None), EXPONENTIAL)
+        total = powers.sum(-1, keepdim=True)
+        if powers.size(-1) <= RECIPROCAL.high:
+            inverse = _values(crypten, total, RECIPROCAL)
+        else:
+            with crypten.cfg.temp_override({"functions.reciprocal_all_pos": True}):
+                inverse = total.reciprocal()
+        return (powers * inverse).transpose(dim, -1)
+
+    return softmax
+
+
+def _fits(x: Any) -> bool:
+    return bool(x.encoder._scale == 1 << SCALE_BITS)
+
+
+def _words(x: Any) -> np.ndarray[Any, Any]:
+    words: np.ndarray[Any, Any] = x.share.detach().contiguous().numpy().view(np.uint64).reshape(-1)
+    return words
+
+
+def _with_words(x: Any, words: np.ndarray[Any, Any]) -> Any:
+    result = x.clone()
+    result.share = torch.from_numpy(np.ascontiguousarray(words).view(np.int64)).reshape(x.share.shape)
+    return result
+
+
+def _clamp(crypten: Any, x: Any, low: float, high: float | None) -> Any:
+    """x moved into [low, high], both tests at once: 4 rounds, 12.25 bytes a test to each other party."""
+    above = x - low
+    if not x.nelement():
+        return x
+    if high is None:
+        (under,) = run_together(crypten, [sign_of(crypten, _words(above))])
+        return _with_words(x, _words(x) - under.selected)
+    over = x - high
+    under, inside = run_together(crypten, [sign_of(crypten, _words(part)) for part in (above, over)])
+    return _with_words(x, _words(x) - under.selected - (_words(over) - inside.selected))
+
+
+def _values(crypten: Any, x: Any, series: Series) -> Any:
+    """The series at every entry: two rounds, 16 bytes an entry to each other party."""
+    words = _words(x)
+    if not words.size:
+        return x.clone()
+    provider = crypten.mpc.get_default_provider()
+    dealt = provider.harmonics(words.size, series, SCALE_BITS)
+    divisor = harmonics.quotient_divisor(SCALE_BITS)
+    mask = provider.truncation_mask((words.size,), divisor)
+    first = crypten.communicator.get().get_rank() == 0
+    (share,) = run_together(
+        crypten,
+        [
+            harmonics.evaluate(
+                words,
+                series,
+                SCALE_BITS,
+                SCALE_BITS,
+                dealt,
+                QuotientMask(*(part.numpy().view(np.uint64) for part in mask)),
+                first,
+            )
+        ],
+    )
+    return _with_words(x, share)
