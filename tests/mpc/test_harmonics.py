@@ -1,4 +1,4 @@
-"""Fourier series on shares: right to a unit and a half wherever they are fitted, in two openings that say nothing."""
+"""Fourier series on shares: right to a unit and a half where they are fitted, in two openings that say nothing."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_beyond_their_ranges_the_functions_are_flat() -> None:
 
 
 def test_harmonics_are_those_of_the_circle() -> None:
-    """Every angle of a period of 2^16 words, and the largest period, whatever stands above the period's bits."""
+    """Every angle of a period of 2^16 words, and the largest, whatever stands above the period's bits."""
     for bits in (1, 5, 16, LARGEST_PERIOD_BITS):
         angles = np.arange(0, 1 << bits, max(1, (1 << bits) >> 16), dtype=np.uint64)
         high = np.random.default_rng(bits).integers(0, 2**64, size=angles.size, dtype=np.uint64)
