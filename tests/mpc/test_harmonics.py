@@ -1,4 +1,4 @@
-"""Fourier series on shares: right to a unit and a half where they are fitted, in two openings that say nothing."""
+"""Fourier series on shares: right to a unit and a half where fitted, in two openings that say nothing."""
 
 from __future__ import annotations
 

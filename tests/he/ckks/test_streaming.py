@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from he import kernels
 from he.ckks import frame, wire
 from he.ckks.frame import Kind
 from he.ckks.keys import SecretKey, each_key
@@ -16,6 +17,8 @@ from he.ckks.streaming import Reader, read_exactly, sealed
 OWNER = bytes(range(16))
 BODY = b"the body of a frame"
 GOOD = frame.seal(Kind.REQUEST, "seal", OWNER, BODY)
+
+needs_kernels = pytest.mark.skipif(not kernels.available(), reason="the exact kernels are too slow for this")
 
 
 def read_back(data: bytes, largest: int = 100) -> bytes:
@@ -76,6 +79,7 @@ def test_keys_come_back_from_a_stream(secret: SecretKey, ring: Ring) -> None:
         wire.read_evaluation_keys(ring, read_exactly(io.BytesIO(data)), [3] * 7 + [2] * 6 + [1] * 6)
 
 
+@needs_kernels
 def test_reading_keys_takes_little_beside_them(secret: SecretKey, ring: Ring) -> None:
     """Python's own memory: one packed polynomial, not the message."""
     levels, keys = each_key(secret, range(1, 21))

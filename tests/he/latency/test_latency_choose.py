@@ -2,12 +2,15 @@ import numpy as np
 import pytest
 
 import he
+from he import kernels
 from he.ckks.params import CkksSpec
 from he.latency.arrange import arrange
 from he.latency.choose import Planner
 from he.latency.cost import Costs, LevelCosts
 from he.model.blocks import of_graph
 from he.model.graph import Graph
+
+needs_kernels = pytest.mark.skipif(not kernels.available(), reason="the exact kernels are too slow for this")
 
 
 def test_less_precision_takes_a_smaller_scale(residual: Graph) -> None:
@@ -54,6 +57,7 @@ def test_costs_grow_with_the_level(tiny: CkksSpec) -> None:
     assert low.giant < high.giant and low.baby < high.baby and low.multiply < high.multiply
 
 
+@needs_kernels
 def test_measured_costs_are_times() -> None:
     costs = Costs.measure(10)
     assert 0.001 < costs.butterfly_ns < 1000

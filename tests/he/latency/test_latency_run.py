@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import he
+from he import kernels
 from he.ckks.params import CkksSpec
 from he.engines.clear import ClearEvaluator
 from he.latency import run
@@ -17,6 +18,8 @@ from he.model.layers import Conv, Dense, Reindex
 from he.model.nonlinear import Polynomial, Square
 
 DEEP = CkksSpec(log_n=10, depth=8, special=2, insecure=True)
+
+needs_kernels = pytest.mark.skipif(not kernels.available(), reason="the exact kernels are too slow for this")
 
 
 def strided() -> Graph:
@@ -56,7 +59,7 @@ def test_the_clear_engine_gives_the_networks_scores(model: tuple[Graph, he.Model
     assert np.abs(got - graph(x)).max() < bound
 
 
-@pytest.mark.parametrize("engine", ["native", "seal"])
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=needs_kernels), "seal"])
 def test_encrypted_scores_are_within_the_predicted_bound(model: tuple[Graph, he.Model], engine: str) -> None:
     graph, compiled = model
     x = inputs(graph, 2)
