@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from he import layouts, store
+from he.evaluation import Evaluation, noisy_scores
 from he.layouts import AnyPlan, Weights
 
 
@@ -34,16 +35,18 @@ class Model:
         index = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(np.intp)
         return np.asarray(self.classes[index])
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike) -> float:
+    def evaluate(self, x: ArrayLike, y: ArrayLike) -> Evaluation:
         """Share of the rows of x (batch, features) whose class is y (batch,), under the noise of ciphertexts.
 
-        The noise comes from a fixed seed: the same data give the same answer.
+        A float, whose `outside` says which activations met inputs outside the range that their polynomials
+        were fitted on, for how many samples and how far; printed, it shows both. The noise comes from a fixed
+        seed: the same data give the same answer. `he.evaluation` has the noise model.
         """
-        given = np.asarray(y)
-        predicted = self.labels(self._run(x, np.random.default_rng(0))[0])
-        if given.shape != predicted.shape:
-            raise ValueError(f"y has shape {given.shape}, expected {predicted.shape}")
-        return float(np.mean(predicted == given))
+        rows, given = samples(x, self.plan), np.asarray(y)
+        if given.shape != (len(rows),):
+            raise ValueError(f"y has shape {given.shape}, expected {(len(rows),)}")
+        scores, outside = noisy_scores(self.plan, self.layers, rows, np.random.default_rng(0))
+        return Evaluation(float(np.mean(self.labels(scores) == given)), outside)
 
     def save(self, path: str | Path) -> None:
         """Write plan and weights into a file, which appears whole or not at all."""

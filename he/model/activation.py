@@ -1,7 +1,6 @@
 """Polynomials in place of activations, fitted where the samples are: least squares or least largest error."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -9,7 +8,6 @@ from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike
 
 from he.model.convolution import Floats
-from he.model.graph import Graph
 from he.model.nonlinear import Activation, ActivationKind, Polynomial
 
 Method: TypeAlias = Literal["least squares", "minimax"]
@@ -61,30 +59,6 @@ def interval_of(x: Floats, margin: float) -> tuple[float, float]:
     low, high = float(x.min()), float(x.max())
     room = margin * (high - low) or max(1.0, abs(low))
     return low - room, high + room
-
-
-@dataclass(frozen=True)
-class Outside:
-    """How many of `entries` values lie outside the interval of a polynomial, and how far at most."""
-
-    name: str
-    count: int
-    entries: int
-    farthest: float
-    interval: tuple[float, float]
-
-
-def outside(graph: Graph, x: ArrayLike) -> list[Outside]:
-    """For each polynomial that stands for an activation and meets values outside its interval, on x."""
-    values, found = [np.asarray(x, dtype=np.float64), *graph.values(x)], []
-    for node in graph.nodes:
-        if isinstance(node.layer, Polynomial) and node.layer.approximates:
-            given = values[node.inputs[0] + 1]
-            a, b = node.layer.interval
-            beyond = np.maximum(a - given, given - b)
-            if (count := int((beyond > 0).sum())) > 0:
-                found.append(Outside(node.name, count, given.size, float(beyond.max()), (a, b)))
-    return found
 
 
 def _density(t: Floats, grid: Floats) -> Floats:

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from he.model import activation, replacement
+from he.model import activation
 from he.model.graph import Graph, Node
 from he.model.layers import Dense
 from he.model.nonlinear import Activation
@@ -49,15 +49,6 @@ def test_minimax_has_the_least_largest_error() -> None:
 def test_the_interval_is_the_samples_range_and_a_margin() -> None:
     assert activation.fit("relu", [0.0, 4.0], 3, margin=0.25).interval == (-1.0, 5.0)
     assert activation.interval_of(np.array([2.0]), 0.5) == (0.0, 4.0)
-
-
-def test_values_outside_are_counted() -> None:
-    replaced = replacement.replace(perceptron("relu"), SAMPLES, degree=7)
-    assert activation.outside(replaced, SAMPLES) == []
-    (found,) = activation.outside(replaced, 10 * SAMPLES)
-    assert (found.name, found.entries) == ("act", 1600)
-    assert 0 < found.count < 1600
-    assert found.farthest > 0
 
 
 def test_a_degree_and_a_margin_that_cannot_be() -> None:
