@@ -155,7 +155,12 @@ class ChannelCommunicator:
 
     def recv_obj(self, src: int, group: Any = None) -> Any:
         self.rounds += 1
-        return _unpack(self._guard(src, lambda channel: channel.receive(timeout_s=self._timeout_s)))
+        data = self._guard(src, lambda channel: channel.receive(timeout_s=self._timeout_s))
+        try:
+            return _unpack(data)
+        except (ValueError, TypeError) as error:
+            who = self._channels[src].peer
+            raise ValueError(f"{who} sent {len(data)} bytes that are no plain value: {error}") from error
 
     def broadcast_obj(self, obj: object, src: int, group: Any = None) -> Any:
         if src != self._rank:
@@ -325,7 +330,7 @@ def _pack(obj: object) -> bytes:
 def _unpack(data: bytes) -> Any:
     def extension(code: int, content: bytes) -> torch.Size:
         if code != _SIZE_EXTENSION:
-            raise ValueError(f"unknown value type {code} in a message of {len(data)} bytes")
+            raise ValueError(f"unknown type {code}")
         return torch.Size(msgpack.unpackb(content))
 
     return msgpack.unpackb(data, ext_hook=extension, strict_map_key=False)
