@@ -17,7 +17,8 @@ class Evaluation(float):
     """Share of the samples whose class is right, from 0 to 1; a float that also says what was out of range.
 
     outside: for each activation with inputs outside the range its polynomial was fitted on, how many samples
-    and how far; empty if all lie inside. Scores of such samples may be far from the network's own.
+    and how far; empty if all lie inside. Scores of such samples may be far from the network's own, and where
+    they overflow, so are those of all samples in the same ciphertext.
     """
 
     outside: tuple[Outside, ...]
