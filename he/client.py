@@ -1,5 +1,6 @@
 """Client: holds the secret key, encrypts inputs, decrypts scores. Bytes leave it, and never the key."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from he.compiled import samples
 from he.engines.choose import choose
 from he.engines.engine import Engine
 from he.layouts import AnyPlan
+from he.model import ranges
 from he.progress import progress
 
 
@@ -44,8 +46,13 @@ class Client:
                 file.write(piece)
 
     def encrypt(self, x: ArrayLike) -> bytes:
-        """Encrypt x (features,) or (batch, features); ValueError on another column count, NaN or infinity."""
+        """Encrypt x (features,) or (batch, features); ValueError on another column count, NaN or infinity.
+
+        A warning says how many samples lie outside the range that the model was fitted on, and how far.
+        """
         plan, rows = self._plan, samples(x, self._plan)
+        if complaint := ranges.complaint(plan.ranges, rows):
+            warnings.warn(complaint, stacklevel=2)
         chunks = [rows[at : at + plan.samples] for at in range(0, len(rows), plan.samples)]
         level, scale, parts = plan.input_level, plan.params.scale, list[bytes]()
         with progress("encrypting", len(chunks) * layouts.ciphertexts(plan, Kind.REQUEST)) as tick:

@@ -1,6 +1,7 @@
 """compile(): from a trained model to a plan and its weights."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,8 +12,9 @@ from he.ckks.params import CkksSpec
 from he.compiled import Model
 from he.latency import choose as latency
 from he.layouts import AnyPlan
-from he.model import read
+from he.model import ranges, read
 from he.model.blocks import clear, of_graph
+from he.model.nonlinear import Polynomial
 from he.throughput import choose as throughput
 
 WITHOUT_SAMPLES_BITS = 40
@@ -37,7 +39,8 @@ def compile(
     net: a torch module, an .onnx file or ModelProto, a scikit-learn estimator or pipeline, a list of he.Dense
     and he.Square, or a he.model.graph.Graph. samples: typical inputs (count, *input shape): polynomials in
     place of activations are fitted to their ranges (at least 32 samples), the scale is chosen on them, their
-    scores are checked against what the parameters can hold.
+    scores are checked against what the parameters can hold. The plan then holds their rough ranges, so that
+    clients are warned of inputs outside.
     security: 128, 192 or 256 bits. optimise: 'latency' for the time of one sample, 'throughput' for thousands
     side by side, one feature a ciphertext. precision: bits behind the point that the samples' scores keep, by
     the bound of noise and rounding, by default so many that it is 2^-6 of the scores' deviation. scale_bits:
@@ -59,6 +62,8 @@ def compile(
         plan = planner.with_scale(WITHOUT_SAMPLES_BITS if scale_bits is None else scale_bits)
     if rows is not None:
         _check_scores(plan, clear(blocks, rows))
+        if any(isinstance(b.activation, Polynomial) and b.activation.approximates for b in blocks):
+            plan = replace(plan, ranges=ranges.of_samples(rows))
     return Model(plan, blocks, classes)
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -21,7 +21,9 @@ from he.latency import layout
 from he.latency.layout import Layout
 from he.latency.parse import parsed
 from he.latency.transform import Rotations
+from he.model import ranges
 from he.model.graph import INPUT
+from he.model.ranges import Ranges
 
 LARGEST_PLAN_BYTES = 1 << 22
 LAYOUT = "latency"
@@ -57,7 +59,7 @@ class Plan:
     """Steps, derived from checked parameters and the shapes of the blocks by `make` and in no other way.
 
     width: places of one sample in a ciphertext; the other slots hold other samples. last_bits: log2 of the
-    scale of the scores.
+    scale of the scores. ranges: of the inputs that activations were fitted on.
     """
 
     params: CkksParams
@@ -66,6 +68,7 @@ class Plan:
     shapes: tuple[Shape, ...]
     last_bits: int
     steps: tuple[Step, ...]
+    ranges: Ranges = ()
 
     @classmethod
     def make(
@@ -167,6 +170,7 @@ class Plan:
             "input": self.input_layout,
             "blocks": self.shapes,
             "last_bits": self.last_bits,
+            "ranges": self.ranges,
         }
         return json.dumps(content, sort_keys=True).encode()
 
@@ -181,14 +185,15 @@ class Plan:
     @classmethod
     def from_content(cls, content: object, *, insecure: bool = False) -> Self:
         """A plan from the decoded JSON of `content`, derived and checked anew; ValueError if it is none."""
-        names = ["blocks", "input", "last_bits", "layout", "spec", "width"]
+        names = ["blocks", "input", "last_bits", "layout", "ranges", "spec", "width"]
         if not isinstance(content, dict) or sorted(content) != names or content["layout"] != LAYOUT:
             raise ValueError(f"the plan's body is {content!r:.200}, expected {names} of layout {LAYOUT!r}")
         spec = CkksSpec.from_fields(content["spec"], insecure=insecure)
         width, source, blocks = parsed(content["width"], content["input"], content["blocks"])
         if type(content["last_bits"]) is not int:
             raise ValueError(f"last_bits is {content['last_bits']!r:.50}, expected a whole number")
-        return cls.make(spec, width, source, [Shape(*block) for block in blocks], content["last_bits"])
+        plan = cls.make(spec, width, source, [Shape(*block) for block in blocks], content["last_bits"])
+        return replace(plan, ranges=ranges.checked(content["ranges"], plan.features))
 
     def spread(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Samples (count, features) as the slots of the ciphertexts of one input."""

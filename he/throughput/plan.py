@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from he.ckks import frame, wire
 from he.ckks.params import CkksParams, CkksSpec
+from he.model import ranges
 from he.model.blocks import Block
 from he.model.graph import INPUT
 from he.model.nonlinear import Power, Square
+from he.model.ranges import Ranges
 
 LARGEST_FEATURES = 1 << 20
 LARGEST_BLOCKS = 1000
@@ -60,6 +62,7 @@ class ThroughputPlan:
     features: int
     shapes: tuple[BlockShape, ...]
     steps: tuple[Step, ...]
+    ranges: Ranges = ()
 
     @classmethod
     def make(cls, spec: CkksSpec, features: int, shapes: Sequence[BlockShape]) -> Self:
@@ -137,17 +140,19 @@ class ThroughputPlan:
     def content(self) -> bytes:
         """The spec and the shapes as JSON."""
         shapes = [list(shape) for shape in self.shapes]
-        content = {"layout": LAYOUT, "spec": asdict(self.params.spec)}
-        return json.dumps(content | {"features": self.features, "blocks": shapes}, sort_keys=True).encode()
+        content: dict[str, object] = {"layout": LAYOUT, "spec": asdict(self.params.spec)}
+        content |= {"features": self.features, "blocks": shapes, "ranges": self.ranges}
+        return json.dumps(content, sort_keys=True).encode()
 
     @classmethod
     def from_content(cls, content: object, *, insecure: bool = False) -> Self:
         """A plan from the decoded JSON of `content`, derived and checked anew; ValueError if it is none."""
-        names = ["blocks", "features", "layout", "spec"]
+        names = ["blocks", "features", "layout", "ranges", "spec"]
         if not isinstance(content, dict) or sorted(content) != names or content["layout"] != LAYOUT:
             raise ValueError(f"the plan's body is {content!r:.200}, expected {names} of layout {LAYOUT!r}")
         spec = CkksSpec.from_fields(content["spec"], insecure=insecure)
-        return cls.make(spec, content["features"], _parsed(content["blocks"]))
+        plan = cls.make(spec, content["features"], _parsed(content["blocks"]))
+        return replace(plan, ranges=ranges.checked(content["ranges"], plan.features))
 
     def spread(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Samples (count, features) side by side in slots, one ciphertext a feature: (features, slots)."""

@@ -1,7 +1,9 @@
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
+import pytest
 
 import he
 from he import layouts
@@ -56,3 +58,9 @@ def test_inputs_outside_the_fitted_ranges_are_reported() -> None:
     (found,) = model.evaluate(np.concatenate([x, 30 * x[:2]]), np.concatenate([labels, labels[:2]])).outside
     assert (found.samples, found.count) == (2, 66)
     assert found.farthest > 0
+    with pytest.warns(UserWarning, match=r"1 of 2 samples lie outside .* \(row 1, column"):
+        he.Client(model.plan).encrypt(np.stack([x[0], 30 * x[0]]))
+    client = he.Client(model.plan.to_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client.encrypt(x[:2])

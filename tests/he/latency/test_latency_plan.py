@@ -58,7 +58,7 @@ def test_the_table_reads_well(mlp: he.Model) -> None:
 
 def test_a_plan_holds_no_weights(mlp: he.Model) -> None:
     assert len(mlp.plan.to_bytes()) < 900
-    names = {"params", "width", "input_layout", "shapes", "last_bits", "steps"}
+    names = {"params", "width", "input_layout", "shapes", "last_bits", "steps", "ranges"}
     assert {field.name for field in dataclasses.fields(Plan)} == names
 
 
