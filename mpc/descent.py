@@ -19,7 +19,7 @@ from mpc.party import Party
 from mpc.progress import Progress
 from mpc.released import LinearModel
 from mpc.stopping import Best, check_tol, state_of
-from mpc.tensors import is_secret, zeros_like
+from mpc.tensors import combinations, is_secret, zeros_like
 
 # What a fixed-point number with 16 fractional bits can tell from zero.
 UNIT = 2.0**-16
@@ -208,12 +208,18 @@ class Linear(ABC):
         slope = self._derivative(x.matmul(self.coef_) + self.intercept_, y)
         if row_weights is not None:
             slope = slope * row_weights
-        gradient = x.t().matmul(slope).div(rows)
-        if self.l2:
-            gradient = gradient + self.coef_ * self.l2
         velocity, drift = self._velocity
-        velocity = velocity * self.momentum - gradient * rate
-        drift = drift * self.momentum - slope.sum(dim=0, keepdim=True).div(rows) * rate
+        slope_sum = slope.sum(dim=0, keepdim=True)
+        velocity, drift = combinations(
+            [
+                [
+                    (self.momentum, velocity),
+                    (-rate / rows, x.t().matmul(slope)),
+                    (-rate * self.l2, self.coef_),
+                ],
+                [(self.momentum, drift), (-rate / rows, slope_sum)],
+            ]
+        )
         self.coef_, self.intercept_ = self.coef_ + velocity, self.intercept_ + drift
         self._velocity = velocity, drift
 

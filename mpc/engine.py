@@ -8,8 +8,10 @@ the values).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from mpc.comparison import places, play, replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
-from mpc.division import division
+from mpc.division import divide_together, division
 from mpc.gpu import replace_convolutions
 from mpc.provider import CPU, NAME, DealerProvider, Providers, require_cpu
 from mpc.randomness import KEY_BYTES, Stream
@@ -150,6 +152,22 @@ def from_share(share: torch.Tensor, scale: int) -> Any:
 
 def concatenate(parts: Sequence[Any], dim: int) -> Any:
     return crypten.cat(list(parts), dim=dim)
+
+
+# Fractional bits of the coefficients in `combine`.
+_COEFFICIENT_BITS = 30
+
+
+def combine(wanted: Sequence[Sequence[tuple[float, Any]]]) -> list[Any]:
+    """Sums of coefficient times secret tensor, in one round for all; see `mpc.tensors.combinations`."""
+    scale = 1 << crypten.cfg.encoder.precision_bits
+    totals = []
+    for terms in wanted:
+        shares = [(share_of(tensor), round(factor * 2**_COEFFICIENT_BITS)) for factor, tensor in terms]
+        parts = [share * (factor * (scale // own)) for (share, own), factor in shares]
+        totals.append(functools.reduce(operator.add, parts))
+    quotients = divide_together(crypten, totals, 1 << _COEFFICIENT_BITS)
+    return [from_share(quotient, scale) for quotient in quotients]
 
 
 def row_maximum(x: Any) -> Any:

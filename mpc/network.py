@@ -206,11 +206,14 @@ class Network:
             slope, count = probabilities(known) - y, y.size(0)
         # Divided at the end only, or small derivatives would lose their bits on the way back.
         scores.backward(slope)
-        for place, (names, tensors) in enumerate(zip(trained, leaves, strict=True)):
-            for name in names:
-                leaf = tensors[name]
-                gradient = leaf.grad.div(int(count))
-                tensors[name] = optimiser.step(f"{place}.{name}", leaf.detach(), gradient, rate)
+        places = [(place, name) for place, names in enumerate(trained) for name in names]
+        parameters = {
+            f"{place}.{name}": (leaves[place][name].detach(), leaves[place][name].grad)
+            for place, name in places
+        }
+        following = optimiser.step(parameters, int(count), rate)
+        for place, name in places:
+            leaves[place][name] = following[f"{place}.{name}"]
         self._tensors = leaves
 
     def _held_out_score(self, loss: str, x: Any, y: Any) -> Any:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpc.tensors import inverse_sqrt, zeros_like
+from mpc.tensors import combinations, inverse_sqrt, zeros_like
+
+# By name: value and gradient.
+Parameters = Mapping[str, tuple[Any, Any]]
 
 
 @dataclass
@@ -24,14 +28,21 @@ class SGD:
                 f"got {self.learning_rate}, {self.momentum}, {self.l2}"
             )
 
-    def step(self, name: str, weight: Any, gradient: Any, factor: float) -> Any:
-        """The new value of the parameter `name`; `factor` scales the learning rate."""
-        if self.l2:
-            gradient = gradient + weight * self.l2
-        if self.momentum and name in self._velocity:
-            gradient = self._velocity[name] * self.momentum + gradient
-        self._velocity[name] = gradient
-        return weight - gradient * (self.learning_rate * factor)
+    def step(self, parameters: Parameters, rows: int, factor: float) -> dict[str, Any]:
+        """The new values, from each parameter's value and its gradient, summed over `rows` rows.
+
+        `factor` scales the learning rate. One round on shares for all of them.
+        """
+        rate, wanted = self.learning_rate * factor, []
+        for name, (weight, gradient) in parameters.items():
+            velocity = [(1 / rows, gradient), (self.l2, weight)]
+            if self.momentum and name in self._velocity:
+                velocity.append((self.momentum, self._velocity[name]))
+            terms = [(part, tensor) for part, tensor in velocity if part]
+            wanted += [terms, [(1.0, weight), *((-rate * part, tensor) for part, tensor in terms)]]
+        results = combinations(wanted)
+        self._velocity = dict(zip(parameters, results[::2], strict=True))
+        return dict(zip(parameters, results[1::2], strict=True))
 
     def state(self) -> dict[str, Any]:
         """What it remembers, for a checkpoint."""
@@ -63,8 +74,17 @@ class Adam:
                 f"got {self.learning_rate}, {self.scale}, {self.betas}"
             )
 
-    def step(self, name: str, weight: Any, gradient: Any, factor: float) -> Any:
-        """The new value of the parameter `name`; `factor` scales the learning rate."""
+    def step(self, parameters: Parameters, rows: int, factor: float) -> dict[str, Any]:
+        """The new values, from each parameter's value and its gradient, summed over `rows` rows.
+
+        `factor` scales the learning rate.
+        """
+        return {
+            name: self._one(name, weight, gradient.div(rows), factor)
+            for name, (weight, gradient) in parameters.items()
+        }
+
+    def _one(self, name: str, weight: Any, gradient: Any, factor: float) -> Any:
         first, second = self.betas
         large = gradient * self.scale
         mean, square, steps = self._moments.get(name, (zeros_like(large), zeros_like(large), 0))
