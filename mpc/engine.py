@@ -25,6 +25,7 @@ from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
 from mpc.division import divide_together, division
 from mpc.gpu import replace_convolutions
+from mpc.losses import replace_losses
 from mpc.provider import CPU, NAME, DealerProvider, Providers, require_cpu
 from mpc.randomness import KEY_BYTES, Stream
 from mpc.read_layers import replace_layers
@@ -95,6 +96,7 @@ def prepare() -> None:
     replace_operations(crypten)
     replace_comparisons(crypten)
     replace_smooth(crypten)
+    replace_losses(crypten)
     replace_layers(crypten)
     replace_replicated(crypten)
     replace_convolutions(crypten)
