@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import duel
-from benchmarks.peers import HERE, PEERS
+from benchmarks.peers import PEERS
 from benchmarks.peers.cases import N13, N14, SWITCHING, Case
 from benchmarks.report.numbers import spread
 from he import kernels
@@ -44,10 +44,7 @@ def measure(of: Sequence[Case] | None = None, ours: Sequence[str] | None = None)
     seal = PEERS["seal"]
     if reason := seal.why_missing():
         raise ValueError(f"the guard measures beside SEAL, and {reason}")
-    commands = (
-        ours or [sys.executable, "-m", duel.OURS["ckks"]],
-        [sys.executable, str(HERE / "ckks_seal.py")],
-    )
+    commands = (ours or [sys.executable, "-m", duel.OURS["ckks"]], seal.command("ckks"))
     found: Ratios = {}
     with tempfile.TemporaryDirectory() as folder:
         for case in cases() if of is None else of:

@@ -1,7 +1,8 @@
 """Who is measured beside us, how each is installed, and which adapter speaks for it.
 
-TenSEAL's SEAL runs in this environment. The others have dependencies that clash with ours or with each other:
-each gets an environment of its own, `.peers/NAME`, made by `python -m benchmarks peers install NAME`.
+TenSEAL's SEAL and CrypTen run in this environment, in processes of their own. The others have dependencies
+that clash with ours or with each other: each gets an environment of its own, `.peers/NAME`, made by
+`python -m benchmarks peers install NAME`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ class Peer:
     adapters: dict[str, str]
     python: str = ""
     steps: tuple[tuple[str, ...], ...] = ()
+
+    def command(self, kind: str) -> list[str]:
+        """What starts its adapter for this kind of work."""
+        adapter = self.adapters[kind]
+        if self.python:
+            return [str(self.interpreter), str(HERE / adapter)]
+        return [str(self.interpreter), "-m", f"{__name__}.{adapter.removesuffix('.py')}"]
 
     @property
     def interpreter(self) -> Path:
@@ -78,7 +86,6 @@ class Peer:
 
 
 ORION_NEEDS = (TORCH, "numpy<2.3", "scipy==1.14.1", "h5py", "matplotlib", "tqdm", "pyyaml", "certifi")
-CRYPTEN_NEEDS = (TORCH, "numpy", "onnx", "omegaconf", "pyyaml", "scikit-learn", "pandas")
 ALL = (
     Peer("seal", "SEAL (TenSEAL)", "tenseal", "tenseal", {"ckks": "ckks_seal.py"}),
     Peer(
@@ -89,12 +96,8 @@ ALL = (
         "lattigo", "Lattigo (orion-fhe)", "orion", "orion-fhe", {"ckks": "ckks_lattigo.py"}, "3.11",
         (ORION_NEEDS, ("--no-deps", "orion-fhe")),
     ),
-    Peer(
-        "crypten", "CrypTen, plain", "crypten", "crypten", {"mpc": "mpc_crypten.py"}, "3.11",
-        (CRYPTEN_NEEDS, ("--no-deps", "crypten==0.4.1")),
-    ),
+    Peer("crypten", "CrypTen, plain", "crypten", "crypten", {"mpc": "mpc_crypten.py"}),
     Peer("spu", "SPU, SEMI2K", "spu", "spu", {"mpc": "mpc_spu.py"}, "3.11", (("spu", "scikit-learn"),)),
-    Peer("mpyc", "MPyC", "mpyc", "mpyc", {"mpc": "mpc_mpyc.py"}, "3.11", (("mpyc", "numpy"),)),
     Peer("liboqs", "liboqs", "oqs", "liboqs-python", {"pqc": "pqc_liboqs.py"}),
 )  # fmt: skip
 PEERS = {peer.name: peer for peer in ALL}

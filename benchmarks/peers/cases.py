@@ -8,7 +8,7 @@ from typing import Any
 
 CKKS_VERBS = ("encode", "encrypt", "decrypt", "add", "multiply_plain", "multiply", "rotate")
 SWITCHING = ("multiply", "rotate")
-MPC_VERBS = ("logistic_step", "relu", "matmul")
+MPC_VERBS = ("lr_step", "mlp_step", "cnn_step")
 PQC_VERBS = (
     "ml_kem_768_generate", "ml_kem_768_encapsulate", "ml_kem_768_decapsulate", "ml_dsa_65_sign",
     "ml_dsa_65_verify",

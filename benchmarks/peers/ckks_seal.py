@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import tenseal.sealapi as api
-from worker import bits, serve
+
+from benchmarks.peers.worker import bits, serve
 
 
 def set_up(case: dict[str, Any]) -> Any:

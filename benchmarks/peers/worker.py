@@ -2,9 +2,10 @@
 
 Nothing but the standard library is needed here, and Python 3.10 is enough. A request is a JSON object on
 standard input, the answer one on the pipe that standard output was: {"set_up": {...}} makes the work ready
-and tells the parameters, {"time": verb} gives the seconds of one call, right after an untimed call of its own
-so that neither side pays for the other's use of the caches, {"check": verb} gives the precision of the result
-in bits, or null where the result is exact and right. Whatever a library prints goes to standard error.
+and tells the parameters; {"time": verb} gives the seconds of one call (those that the result tells itself, if
+it does), right after an untimed call of its own so that neither side pays for the other's use of the caches;
+{"check": verb} gives the precision of the result in bits, or null where the result is exact and right.
+Whatever a library prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def _answer(request: dict[str, Any], set_up: SetUp, state: dict[str, Any]) -> di
         call = state["verbs"][request["time"]]
         call()
         start = time.perf_counter()
-        call()
-        return {"seconds": time.perf_counter() - start}
+        result = call()
+        return {"seconds": getattr(result, "seconds_s", time.perf_counter() - start)}
     verb = request["check"]
     return {"bits": state["checks"][verb](state["verbs"][verb]())}
 
