@@ -38,7 +38,7 @@ def add_plain(ring: Ring, x: Ciphertext, y: Plaintext) -> Ciphertext:
     basis = ring.basis(x.level)
     data = kernels.empty(x.data.shape, basis)
     kernels.add(x.data[0], y.poly, basis, out=data[0])
-    data[1] = x.data[1]
+    kernels.copy(x.data[1], basis, out=data[1])
     return _new(data, x)
 
 
@@ -54,7 +54,7 @@ def add_scalar(ring: Ring, x: Ciphertext, value: float) -> Ciphertext:
     basis = ring.basis(x.level)
     data = kernels.empty(x.data.shape, basis)
     kernels.add_scalar(x.data[0], [round(value * x.scale)] * basis.limbs, basis, out=data[0])
-    data[1] = x.data[1]
+    kernels.copy(x.data[1], basis, out=data[1])
     return _new(data, x)
 
 
@@ -90,13 +90,16 @@ def rescale(ring: Ring, x: Ciphertext) -> Ciphertext:
     return Ciphertext(cast(Values, data), x.level - 1, x.scale / ring.params.moduli[x.level])
 
 
-def drop(x: Ciphertext, level: int) -> Ciphertext:
+def drop(ring: Ring, x: Ciphertext, level: int) -> Ciphertext:
     """x at a lower level, same scale: the residues above are forgotten."""
     if not 0 <= level <= x.level:
         raise ValueError(f"level is {level}, expected 0 to {x.level}: levels only go down")
     if level == x.level:
         return x
-    data = np.ascontiguousarray(x.data[:, : level + 1])
+    basis = ring.basis(level)
+    data = kernels.empty((2, basis.limbs, basis.n), basis)
+    for half, whole in zip(data, x.data, strict=True):
+        kernels.copy(whole[: basis.limbs], basis, out=half)
     return Ciphertext(cast(Values, data), level, x.scale, x.seed)
 
 

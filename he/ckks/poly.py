@@ -57,8 +57,8 @@ class _Evaluation:
         """B_i(x) at level x.level - ceil(log2(i)), made from B of half the index."""
         if i not in self.powers:
             a, b = self.power(i - i // 2), self.power(i // 2)
-            level = min(a.level, b.level)
-            product = evaluate.multiply_rescale(self.keys, _at(a, level), _at(b, level))
+            level, ring = min(a.level, b.level), self.keys.ring
+            product = evaluate.multiply_rescale(self.keys, _at(ring, a, level), _at(ring, b, level))
             self.powers[i] = product if self.basis == "monomial" else self._chebyshev(product, i % 2)
         return self.powers[i]
 
@@ -77,7 +77,7 @@ class _Evaluation:
             return self._weighted(c, level, scale)
         m = 1 << (degree.bit_length() - 1)
         q, r = split(c, m, self.basis)
-        giant = _at(self.power(m), level + 1)
+        giant = _at(self.keys.ring, self.power(m), level + 1)
         above = scale * self.keys.ring.params.moduli[level + 1] / giant.scale
         if len(q) == 1:  # q is a number: B_m times it, like any other term
             product = _scaled(self.keys.ring, giant, float(q[0]), level, scale)
@@ -97,7 +97,7 @@ class _Evaluation:
         ring, total = self.keys.ring, None
         product_scale = scale * ring.params.moduli[level + 1]
         for i in map(int, np.flatnonzero(c[1:]) + 1):
-            power = _at(self.power(i), level + 1)
+            power = _at(self.keys.ring, self.power(i), level + 1)
             weighted = evaluate.multiply_scalar(ring, power, float(c[i]), product_scale / power.scale)
             term = _exact(weighted, product_scale)
             total = term if total is None else evaluate.add(ring, total, term)
@@ -108,7 +108,7 @@ class _Evaluation:
 
 def match(ring: Ring, x: Ciphertext, level: int, scale: float) -> Ciphertext:
     """x brought down to exactly this level and scale: a product with 1 takes up the difference."""
-    return _scaled(ring, _at(x, level + 1), 1.0, level, scale)
+    return _scaled(ring, _at(ring, x, level + 1), 1.0, level, scale)
 
 
 def split(c: NDArray[np.float64], m: int, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -126,8 +126,8 @@ def _scaled(ring: Ring, x: Ciphertext, factor: float, level: int, scale: float) 
     return _exact(evaluate.rescale(ring, evaluate.multiply_scalar(ring, x, factor, weight)), scale)
 
 
-def _at(x: Ciphertext, level: int) -> Ciphertext:
-    return evaluate.drop(x, level)
+def _at(ring: Ring, x: Ciphertext, level: int) -> Ciphertext:
+    return evaluate.drop(ring, x, level)
 
 
 def _exact(x: Ciphertext, scale: float) -> Ciphertext:

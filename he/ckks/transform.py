@@ -82,9 +82,9 @@ def _times_p(ring: Ring, x: Ciphertext) -> NDArray[np.uint64]:
     """P x over QP: zero modulo the primes of P."""
     basis, extended = ring.basis(x.level), ring.extended(x.level)
     out = kernels.empty((2, extended.limbs, extended.n), extended)
+    kernels.zero(out, extended)
     for half, part in zip(out, x.data, strict=True):
         kernels.mul_scalar(part, [ring.p] * basis.limbs, basis, out=half[: basis.limbs])
-        half[basis.limbs :] = 0
     return out
 
 

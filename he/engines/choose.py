@@ -3,6 +3,7 @@
 import warnings
 
 from he.engines import native
+from he.engines.cuda import CudaEngine
 from he.engines.engine import Engine
 from he.engines.native import NativeEngine
 from he.engines.seal import SealEngine
@@ -16,9 +17,11 @@ def choose(engine: str | Engine | None) -> Engine:
         return engine
     if engine == "native":
         return NativeEngine()
+    if engine == "cuda":
+        return CudaEngine()
     if engine == "seal":
         return SealEngine()
-    raise ValueError(f"engine is {engine!r}, expected 'native' or 'seal'")
+    raise ValueError(f"engine is {engine!r}, expected 'native', 'cuda' or 'seal'")
 
 
 def _fallback() -> str:

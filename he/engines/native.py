@@ -145,7 +145,7 @@ class NativeEvaluator:
 
     def drop(self, x: Ciphertext, level: int) -> Ciphertext:
         """x at a lower level."""
-        return evaluate.drop(x, level)
+        return evaluate.drop(self._ring, x, level)
 
     def affine(
         self,

@@ -24,6 +24,7 @@ from he.kernels.ring import (
     add_scalar,
     automorphism,
     automorphism_ntt,
+    copy,
     empty,
     intt,
     mul,
@@ -33,6 +34,9 @@ from he.kernels.ring import (
     ntt,
     sub,
     tensor,
+    to_device,
+    to_host,
+    zero,
 )
 from he.kernels.stream import gaussian, lift, sample, ternary, uniform
 from he.kernels.switching import decompose, inner_product, key_switch, key_switch_digits, weighted_sum
@@ -52,6 +56,7 @@ __all__ = [
     "available",
     "compose",
     "convert",
+    "copy",
     "decompose",
     "embed",
     "empty",
@@ -76,8 +81,11 @@ __all__ = [
     "sub",
     "tensor",
     "ternary",
+    "to_device",
+    "to_host",
     "unembed",
     "uniform",
     "unpack",
     "weighted_sum",
+    "zero",
 ]

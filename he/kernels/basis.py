@@ -15,7 +15,7 @@ def convert(x: U64, converter: Converter) -> U64:
     if converter.handle is None:
         return reference.convert(x, source.moduli, target.moduli)
     out = empty((*x.shape[:-2], target.limbs, target.n), target)
-    native().convert(converter.handle, x, out)
+    native(source.path).convert(converter.handle, x, out)
     return out
 
 
@@ -31,5 +31,5 @@ def mod_down(x: U64, divider: Divider) -> U64:
     if divider.handle is None:
         return reference.mod_down(x, basis.moduli, divider.drop)
     out = empty((*x.shape[:-2], basis.limbs - divider.drop, basis.n), basis)
-    native().mod_down(divider.handle, x, out)
+    native(basis.path).mod_down(divider.handle, x, out)
     return out

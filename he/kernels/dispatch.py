@@ -12,6 +12,8 @@ import numpy.typing as npt
 U64 = npt.NDArray[np.uint64]
 
 REFERENCE = "reference"
+DEVICES = ("cuda", "cuda-host", "cuda-host-integer")
+"""A GPU, and its kernels compiled for the host, by FP64 or by integers, for tests. Chosen by name only."""
 MIN_LOG_N, MAX_LOG_N = 4, 17
 MAX_MODULUS_BITS = 50
 MAX_THREADS = 256
@@ -34,8 +36,22 @@ def available() -> bool:
     return _module is not None
 
 
-def native() -> Any:
-    """The compiled module."""
+def on_device(path: str) -> bool:
+    """Whether arrays of this path lie in a GPU's memory, or where its kernels take the host for it."""
+    return path in DEVICES
+
+
+def host_path(path: str) -> str:
+    """The path for what the CPU does in any case: the fastest one in place of a device's."""
+    return paths()[-1] if on_device(path) else path
+
+
+def native(path: str) -> Any:
+    """The compiled module of a path: that of the CPU, or launches on a device."""
+    if on_device(path):
+        from he.kernels.cuda.machines import module  # loads CuPy, which only this path needs
+
+        return module(path)
     if _module is None:
         raise RuntimeError(
             "the compiled kernels are not installed; build them with a C++ compiler, or use path='reference'"
@@ -53,6 +69,9 @@ def paths() -> tuple[str, ...]:
 def choose_path(path: str | None) -> str:
     """The given path if this machine has it, the fastest one for None."""
     have = paths()
+    if path is not None and on_device(path):
+        native(path)
+        return path
     if path is None:
         return have[-1]
     if path not in have:
@@ -90,11 +109,11 @@ def check_ring_degree(n: object) -> int:
     return degree
 
 
-def check_array(x: object, name: str, dtype: Any, tail: tuple[int, ...], ndim: int | None = None) -> None:
+def check_array(x: Any, name: str, dtype: Any, tail: tuple[int, ...], ndim: int | None = None) -> None:
     """Raise unless x is a C-contiguous array of this dtype whose shape ends in `tail` (and has `ndim` axes,
     if given).
     """
-    if not isinstance(x, np.ndarray):
+    if not isinstance(x, np.ndarray) and not hasattr(x, "__cuda_array_interface__"):
         raise TypeError(f"{name}: got {type(x).__name__}, expected a NumPy array of {np.dtype(dtype).name}")
     if x.dtype != dtype:
         raise TypeError(f"{name}: got dtype {x.dtype}, expected {np.dtype(dtype).name}")
@@ -117,8 +136,16 @@ def check_out(out: U64 | None, shape: tuple[int, ...]) -> None:
     if out is None:
         return
     check_array(out, "out", np.uint64, shape, len(shape))
-    if not out.flags.writeable:
+    if not getattr(out.flags, "writeable", True):  # CuPy has no other arrays
         raise ValueError("out: got a read-only array, expected a writable one")
+
+
+def share_memory(x: U64, y: U64) -> bool:
+    """Whether two contiguous arrays overlap."""
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+        return np.may_share_memory(x, y)
+    first, second = (a.__cuda_array_interface__["data"][0] for a in (x, y))
+    return bool(first < second + y.nbytes and second < first + x.nbytes)
 
 
 def check_galois(k: object, n: int) -> int:

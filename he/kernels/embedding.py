@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
-from he.kernels.dispatch import U64, check_array, check_poly, native
+from he.kernels.dispatch import U64, check_array, check_poly, native, on_device
 from he.kernels.handles import Basis, Embedding
 from he.kernels.reference import embedding as reference
 from he.kernels.reference import ring
 from he.kernels.reference.embedding import C128, F64
-from he.kernels.ring import empty
+from he.kernels.ring import empty, to_device, to_host
+from he.kernels.ring import ntt as transform
 
 
 def embed(coefficients: F64, embedding: Embedding) -> C128:
@@ -20,7 +21,7 @@ def embed(coefficients: F64, embedding: Embedding) -> C128:
     if embedding.handle is None:
         return reference.embed(coefficients)
     out = np.empty((*coefficients.shape[:-1], embedding.n // 2), dtype=np.complex128)
-    native().embed(embedding.handle, coefficients, out)
+    native(embedding.path).embed(embedding.handle, coefficients, out)
     return out
 
 
@@ -30,7 +31,7 @@ def unembed(slots: C128, embedding: Embedding) -> F64:
     if embedding.handle is None:
         return reference.unembed(slots)
     out = np.empty((*slots.shape[:-1], embedding.n), dtype=np.float64)
-    native().unembed(embedding.handle, slots, out)
+    native(embedding.path).unembed(embedding.handle, slots, out)
     return out
 
 
@@ -50,11 +51,14 @@ def round_residues(x: F64, scale: float, basis: Basis, ntt: bool = False) -> U64
     scale = _check_scale(scale)
     if not math.isfinite(float(np.abs(x).max(initial=0.0)) * scale):
         raise ValueError(f"x: got values that are not finite once multiplied by the scale {scale}")
+    if on_device(basis.path):
+        device = to_device(round_residues(x, scale, basis.host), basis)
+        return transform(device, basis, device) if ntt else device
     if basis.handle is None:
         residues = reference.round_residues(x, scale, basis.moduli)
         return ring.ntt(residues, basis.moduli) if ntt else residues
     out = empty((*x.shape[:-1], basis.limbs, basis.n), basis)
-    native().round_residues(basis.handle, x, scale, bool(ntt), out)
+    native(basis.path).round_residues(basis.handle, x, scale, bool(ntt), out)
     return out
 
 
@@ -64,8 +68,10 @@ def compose(x: U64, scale: float, basis: Basis) -> F64:
     """
     check_poly(x, "x", basis.limbs, basis.n)
     scale = _check_scale(scale)
+    if on_device(basis.path):
+        return compose(to_host(x, basis), scale, basis.host)
     if basis.handle is None:
         return reference.compose(x, scale, basis.moduli)
     out = np.empty((*x.shape[:-2], basis.n), dtype=np.float64)
-    native().compose(basis.handle, x, scale, out)
+    native(basis.path).compose(basis.handle, x, scale, out)
     return out

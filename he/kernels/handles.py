@@ -10,8 +10,10 @@ from he.kernels.dispatch import (
     check_ring_degree,
     choose_path,
     choose_threads,
+    host_path,
     int_in,
     native,
+    on_device,
 )
 from he.kernels.reference.embedding import roots, slot_order
 from he.kernels.reference.ring import is_prime, primitive_root
@@ -25,7 +27,7 @@ class Basis:
     all cores). Building computes the twiddle tables, 16 N bytes a modulus; `select` shares them.
     """
 
-    __slots__ = ("handle", "moduli", "n", "path", "threads")
+    __slots__ = ("_host", "handle", "moduli", "n", "path", "threads")
 
     def __init__(
         self, n: int, moduli: Sequence[int], path: str | None = None, threads: int | None = None
@@ -33,15 +35,27 @@ class Basis:
         self.n = check_ring_degree(n)
         self.moduli = _checked_moduli(self.n, moduli)
         self.path, self.threads = choose_path(path), choose_threads(threads)
+        self._host: Basis | None = None
         self.handle: Any = None
         if self.path != REFERENCE:
             roots_of_unity = [primitive_root(self.n, q) for q in self.moduli]
-            self.handle = native().Basis(self.n, self.moduli, roots_of_unity, self.path, self.threads)
+            self.handle = native(self.path).Basis(
+                self.n, self.moduli, roots_of_unity, self.path, self.threads
+            )
 
     @property
     def limbs(self) -> int:
         """How many moduli there are."""
         return len(self.moduli)
+
+    @property
+    def host(self) -> "Basis":
+        """The same moduli where the CPU computes: this basis itself unless its path is a device's."""
+        if not on_device(self.path):
+            return self
+        if self._host is None:
+            self._host = Basis(self.n, self.moduli, None, self.threads)
+        return self._host
 
     def select(self, indices: Sequence[int]) -> "Basis":
         """The basis of the moduli at these indices, in this order; the tables are shared, nothing is
@@ -53,6 +67,7 @@ class Basis:
                 f"indices: got {picked}, expected one or more different ones from 0 to {self.limbs - 1}"
             )
         part = object.__new__(Basis)
+        part._host = None if self._host is None else self._host.select(picked)
         part.n, part.path, part.threads = self.n, self.path, self.threads
         part.moduli = tuple(self.moduli[i] for i in picked)
         part.handle = None if self.handle is None else self.handle.select(picked)
@@ -87,7 +102,7 @@ class Converter:
         self.source, self.target = source, target
         self.handle: Any = None
         if source.path != REFERENCE:
-            self.handle = native().Converter(
+            self.handle = native(source.path).Converter(
                 source.handle, target.handle, *_conversion(source.moduli, target.moduli)
             )
 
@@ -116,7 +131,7 @@ class Divider:
             converter = Converter(basis.select(range(keep, basis.limbs)), self.quotient)
             divisor = prod(basis.moduli[keep:])
             inverses = [pow(divisor, -1, q) for q in self.quotient.moduli]
-            self.handle = native().Divider(converter.handle, inverses)
+            self.handle = native(basis.path).Divider(converter.handle, inverses)
 
 
 class Gadget:
@@ -143,7 +158,7 @@ class Gadget:
         self.handle: Any = None
         if basis.path != REFERENCE:
             last = None if self.rescaler is None else self.rescaler.handle
-            self.handle = native().Gadget(
+            self.handle = native(basis.path).Gadget(
                 basis.handle, self.divider.handle, last, self._converters(), self._special_product()
             )
 
@@ -177,10 +192,10 @@ class Embedding:
 
     def __init__(self, n: int, path: str | None = None, threads: int | None = None) -> None:
         self.n = check_ring_degree(n)
-        self.path, self.threads = choose_path(path), choose_threads(threads)
+        self.path, self.threads = host_path(choose_path(path)), choose_threads(threads)
         self.handle: Any = None
         if self.path != REFERENCE:
             half = self.n // 2
-            self.handle = native().Embedding(
+            self.handle = native(self.path).Embedding(
                 *roots(half), slot_order(half).astype("uint32"), self.path, self.threads
             )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from he.kernels.dispatch import U64, check_array, native
+from he.kernels.dispatch import U64, check_array, native, on_device
 from he.kernels.handles import Basis
 from he.kernels.reference import matrix as reference
 from he.kernels.ring import empty
@@ -37,14 +37,14 @@ class IntegerMatrix:
         self.pointers, self.indices, self.entries = map(np.ascontiguousarray, (pointers, indices, entries))
         _check_rows(self.pointers, self.indices, self.entries, columns)
         self.shape = (len(pointers) - 1, columns)
-        self._native: Any = None
+        self._native: dict[str, Any] = {}
 
-    @property
-    def handle(self) -> Any:
-        """The tables of the compiled kernels, built at first use: rows in groups of alike ones."""
-        if self._native is None:
-            self._native = native().IntegerMatrix(*self.shape, *_grouped(self))
-        return self._native
+    def handle(self, path: str) -> Any:
+        """The tables of the compiled kernels of a path, built at first use: rows in groups of alike ones."""
+        kind = path if on_device(path) else "native"
+        if kind not in self._native:
+            self._native[kind] = native(path).IntegerMatrix(*self.shape, *_grouped(self))
+        return self._native[kind]
 
     def rows(self) -> Iterator[list[tuple[int, int]]]:
         """(column, entry) of each row in turn."""
@@ -74,7 +74,7 @@ def matrix_product(matrix: IntegerMatrix, vectors: Sequence[U64], basis: Basis) 
         parts = (matrix.pointers, matrix.indices, matrix.entries)
         return reference.matrix_product(*parts, vectors, basis.moduli)
     out = empty((matrix.shape[0], *vectors[0].shape), basis)
-    native().matrix_product(basis.handle, matrix.handle, list(vectors), out)
+    native(basis.path).matrix_product(basis.handle, matrix.handle(basis.path), list(vectors), out)
     return out
 
 

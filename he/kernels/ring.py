@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from he.kernels.dispatch import U64, check_count, check_galois, check_out, check_poly, int_in, native
+from he.kernels.dispatch import (
+    U64,
+    check_count,
+    check_galois,
+    check_out,
+    check_poly,
+    int_in,
+    native,
+    on_device,
+    share_memory,
+)
 from he.kernels.handles import Basis
 from he.kernels.reference import ring as reference
 
@@ -13,7 +23,7 @@ def empty(shape: tuple[int, ...], basis: Basis) -> U64:
     """An uninitialised uint64 array from the kernels' buffer pool: aligned, recycled when the array dies."""
     if basis.handle is None:
         return np.empty(shape, dtype=np.uint64)
-    out: U64 = native().empty(shape)
+    out: U64 = native(basis.path).empty(shape)
     return out
 
 
@@ -33,7 +43,7 @@ def deliver(value: U64, out: U64 | None) -> U64:
 
 
 def _disjoint(x: U64, out: U64 | None) -> None:
-    if out is not None and np.may_share_memory(x, out):
+    if out is not None and share_memory(x, out):
         raise ValueError("out: got memory shared with x, expected different memory")
 
 
@@ -46,7 +56,7 @@ def ntt(x: U64, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.ntt(x, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().ntt(basis.handle, x, out)
+    native(basis.path).ntt(basis.handle, x, out)
     return out
 
 
@@ -58,7 +68,7 @@ def intt(x: U64, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.intt(x, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().intt(basis.handle, x, out)
+    native(basis.path).intt(basis.handle, x, out)
     return out
 
 
@@ -77,7 +87,7 @@ def add(x: U64, y: U64, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.add(x, y, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().add(basis.handle, x, y, out)
+    native(basis.path).add(basis.handle, x, y, out)
     return out
 
 
@@ -87,7 +97,7 @@ def sub(x: U64, y: U64, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.sub(x, y, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().sub(basis.handle, x, y, out)
+    native(basis.path).sub(basis.handle, x, y, out)
     return out
 
 
@@ -97,7 +107,7 @@ def mul(x: U64, y: U64, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.mul(x, y, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().mul(basis.handle, x, y, out)
+    native(basis.path).mul(basis.handle, x, y, out)
     return out
 
 
@@ -110,7 +120,7 @@ def mul_add(x: U64, y: U64, z: U64, basis: Basis, out: U64 | None = None) -> U64
     if basis.handle is None:
         return deliver(reference.mul_add(x, y, z, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().mul_add(basis.handle, x, y, z, out)
+    native(basis.path).mul_add(basis.handle, x, y, z, out)
     return out
 
 
@@ -127,7 +137,7 @@ def tensor(x: U64, y: U64, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.tensor(x, y, basis.moduli), out)
     out = result(out, (3, basis.limbs, basis.n), basis)
-    native().tensor(basis.handle, x, y, out)
+    native(basis.path).tensor(basis.handle, x, y, out)
     return out
 
 
@@ -137,8 +147,39 @@ def neg(x: U64, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.neg(x, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().neg(basis.handle, x, out)
+    native(basis.path).neg(basis.handle, x, out)
     return out
+
+
+def copy(x: U64, basis: Basis, out: U64) -> U64:
+    """x, copied into `out`: (..., limbs, N) both."""
+    check_poly(x, "x", basis.limbs, basis.n)
+    check_out(out, x.shape)
+    if not on_device(basis.path):
+        out[...] = x
+    else:
+        native(basis.path).copy(basis.handle, x, out)
+    return out
+
+
+def zero(out: U64, basis: Basis) -> U64:
+    """0 in every entry of `out`, (..., limbs, N)."""
+    check_poly(out, "out", basis.limbs, basis.n)
+    if not on_device(basis.path):
+        out[...] = 0
+    else:
+        native(basis.path).zero(basis.handle, out)
+    return out
+
+
+def to_host(x: U64, basis: Basis) -> U64:
+    """x where the CPU reads it: x itself unless the path is a device's."""
+    return native(basis.path).to_host(x) if on_device(basis.path) else x
+
+
+def to_device(x: U64, basis: Basis) -> U64:
+    """x where the path computes: x itself unless that is a device."""
+    return native(basis.path).to_device(np.ascontiguousarray(x)) if on_device(basis.path) else x
 
 
 def _scalars(scalars: Sequence[int], basis: Basis) -> list[int]:
@@ -153,7 +194,7 @@ def add_scalar(x: U64, scalars: Sequence[int], basis: Basis, out: U64 | None = N
     if basis.handle is None:
         return deliver(reference.add_scalar(x, residues, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().add_scalar(basis.handle, x, residues, out)
+    native(basis.path).add_scalar(basis.handle, x, residues, out)
     return out
 
 
@@ -164,7 +205,7 @@ def mul_scalar(x: U64, scalars: Sequence[int], basis: Basis, out: U64 | None = N
     if basis.handle is None:
         return deliver(reference.mul_scalar(x, residues, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().mul_scalar(basis.handle, x, residues, out)
+    native(basis.path).mul_scalar(basis.handle, x, residues, out)
     return out
 
 
@@ -176,7 +217,7 @@ def automorphism(x: U64, k: int, basis: Basis, out: U64 | None = None) -> U64:
     if basis.handle is None:
         return deliver(reference.automorphism(x, exponent, basis.moduli), out)
     out = result(out, x.shape, basis)
-    native().automorphism(basis.handle, x, exponent, out)
+    native(basis.path).automorphism(basis.handle, x, exponent, out)
     return out
 
 
@@ -190,5 +231,5 @@ def automorphism_ntt(x: U64, k: int, basis: Basis, out: U64 | None = None) -> U6
     if basis.handle is None:
         return deliver(reference.automorphism_ntt(x, exponent), out)
     out = result(out, x.shape, basis)
-    native().automorphism_ntt(basis.handle, x, exponent, out)
+    native(basis.path).automorphism_ntt(basis.handle, x, exponent, out)
     return out

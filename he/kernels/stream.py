@@ -17,14 +17,17 @@ from he.kernels.dispatch import (
     check_ring_degree,
     check_seed,
     choose_path,
+    host_path,
     int_in,
     native,
+    on_device,
 )
 from he.kernels.handles import Basis
 from he.kernels.reference import ring
 from he.kernels.reference import stream as reference
 from he.kernels.reference.stream import I64, TERNARY_THRESHOLDS, gaussian_thresholds
-from he.kernels.ring import deliver, empty, result
+from he.kernels.ring import deliver, empty, result, to_device
+from he.kernels.ring import ntt as transform
 
 
 def uniform(seed: bytes, stream: int, basis: Basis, out: U64 | None = None) -> U64:
@@ -35,7 +38,7 @@ def uniform(seed: bytes, stream: int, basis: Basis, out: U64 | None = None) -> U
     if basis.handle is None:
         return deliver(reference.uniform(seed, stream, basis.n, basis.moduli), out)
     out = result(out, (basis.limbs, basis.n), basis)
-    native().uniform(basis.handle, seed, stream, out)
+    native(basis.path).uniform(basis.handle, seed, stream, out)
     return out
 
 
@@ -55,11 +58,11 @@ def sample(
 
 def _sample(seed: bytes, stream: int, n: int, thresholds: U64, offset: int, path: str | None) -> I64:
     seed, stream = check_seed(seed, stream)
-    n, chosen = check_ring_degree(n), choose_path(path)
+    n, chosen = check_ring_degree(n), host_path(choose_path(path))
     if chosen == REFERENCE:
         return reference.sample(seed, stream, n, thresholds.tolist(), offset)
     out = np.empty(n, dtype=np.int64)
-    native().sample(chosen, seed, stream, thresholds, offset, out)
+    native(chosen).sample(chosen, seed, stream, thresholds, offset, out)
     return out
 
 
@@ -90,9 +93,12 @@ def lift(values: I64, basis: Basis, ntt: bool = False) -> U64:
     With `ntt` the rows come transformed, as by `he.kernels.ntt`, while they are in the cache.
     """
     check_array(values, "values", np.int64, (basis.n,))
+    if on_device(basis.path):
+        device = to_device(lift(values, basis.host), basis)
+        return transform(device, basis, device) if ntt else device
     if basis.handle is None:
         residues = reference.lift(values, basis.moduli)
         return ring.ntt(residues, basis.moduli) if ntt else residues
     out = empty((*values.shape[:-1], basis.limbs, basis.n), basis)
-    native().lift(basis.handle, values, bool(ntt), out)
+    native(basis.path).lift(basis.handle, values, bool(ntt), out)
     return out

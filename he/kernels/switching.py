@@ -23,7 +23,7 @@ def decompose(x: U64, gadget: Gadget) -> U64:
     if gadget.handle is None:
         return reference.decompose(x, gadget.basis.moduli, gadget.special, gadget.digit_limbs)
     out = empty((gadget.digits, gadget.basis.limbs, gadget.basis.n), gadget.basis)
-    native().decompose(gadget.handle, x, out)
+    native(gadget.basis.path).decompose(gadget.handle, x, out)
     return out
 
 
@@ -60,7 +60,7 @@ def inner_product(digits: U64, key: U64, gadget: Gadget, galois: int = 1, addend
     if gadget.handle is None:
         return reference.inner_product(digits, key, gadget.basis.moduli, gadget.special, exponent, addend)
     out = empty((2, gadget.basis.limbs, gadget.basis.n), gadget.basis)
-    native().inner_product(gadget.handle, digits, key, exponent, addend, out)
+    native(gadget.basis.path).inner_product(gadget.handle, digits, key, exponent, addend, out)
     return out
 
 
@@ -88,7 +88,7 @@ def key_switch(
         moduli, special = gadget.basis.moduli, gadget.special
         return reference.key_switch(x, key, moduli, special, gadget.digit_limbs, exponent, addend, rescale)
     out = empty((2, limbs, gadget.basis.n), gadget.basis)
-    native().key_switch(gadget.handle, x, key, exponent, addend, bool(rescale), out)
+    native(gadget.basis.path).key_switch(gadget.handle, x, key, exponent, addend, bool(rescale), out)
     return out
 
 
@@ -117,7 +117,9 @@ def key_switch_digits(
         for r, (key, k) in enumerate(zip(keys, exponents, strict=True)):
             out[r] = reference.key_switch_digits(digits, key, moduli, special, k, addend, rescale)
         return out
-    native().key_switch_digits(gadget.handle, digits, list(keys), exponents, addend, bool(rescale), out)
+    native(gadget.basis.path).key_switch_digits(
+        gadget.handle, digits, list(keys), exponents, addend, bool(rescale), out
+    )
     return out
 
 
@@ -137,5 +139,5 @@ def weighted_sum(weights: Sequence[U64], vectors: Sequence[U64], basis: Basis) -
     if basis.handle is None:
         return reference.weighted_sum(weights, vectors, basis.moduli)
     out = empty(vectors[0].shape, basis)
-    native().weighted_sum(basis.handle, list(weights), list(vectors), out)
+    native(basis.path).weighted_sum(basis.handle, list(weights), list(vectors), out)
     return out

@@ -42,6 +42,6 @@ def test_scales_may_differ_and_levels_may_not(secret: SecretKey, ring: Ring, pai
     out = affine(ring, [x, half], MATRIX, BIAS, 2.0**80)
     assert np.abs(encrypt.decrypt(secret, out[0]).real - (values[0] - 3 * values[1]) / 4 + 0.5).max() < 2**-20
     with pytest.raises(ValueError, match="ciphertext 1 has level 2, expected 3"):
-        affine(ring, [x, evaluate.drop(y, 2)], MATRIX, BIAS, 2.0**80)
+        affine(ring, [x, evaluate.drop(ring, y, 2)], MATRIX, BIAS, 2.0**80)
     with pytest.raises(ValueError, match="level is 0, expected at least 1"):
-        affine(ring, [evaluate.drop(x, 0), evaluate.drop(y, 0)], MATRIX, BIAS, 2.0**80)
+        affine(ring, [evaluate.drop(ring, x, 0), evaluate.drop(ring, y, 0)], MATRIX, BIAS, 2.0**80)

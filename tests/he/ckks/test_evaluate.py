@@ -87,16 +87,16 @@ def test_levels_and_scales_are_exact(keys: EvaluationKeys, ring: Ring, pair: Any
     q = ring.params.moduli
     x = evaluate.square(keys, evaluate.square(keys, pair[0]))
     assert (x.level, x.scale) == (1, (SCALE**2 / q[3]) ** 2 / q[2])
-    dropped = evaluate.drop(pair[0], 1)
+    dropped = evaluate.drop(ring, pair[0], 1)
     assert (dropped.level, dropped.scale, dropped.data.shape) == (1, SCALE, (2, 2, 1024))
 
 
 def test_mixed_scales_and_levels_are_refused(keys: EvaluationKeys, ring: Ring, pair: Any) -> None:
     x, y = pair
     with pytest.raises(ValueError, match="has level 1, expected 3: drop"):
-        evaluate.add(ring, x, evaluate.drop(y, 1))
+        evaluate.add(ring, x, evaluate.drop(ring, y, 1))
     with pytest.raises(ValueError, match="has level 1, expected 3: drop"):
-        evaluate.multiply(keys, x, evaluate.drop(y, 1))
+        evaluate.multiply(keys, x, evaluate.drop(ring, y, 1))
     with pytest.raises(ValueError, match=r"has scale 2\.19.*e\+12, expected 1\.09.*e\+12: scales must not"):
         evaluate.sub(ring, x, Ciphertext(y.data, 3, 2 * y.scale))
     with pytest.raises(ValueError, match="plaintext has level 2, expected 3"):
@@ -104,11 +104,11 @@ def test_mixed_scales_and_levels_are_refused(keys: EvaluationKeys, ring: Ring, p
 
 
 def test_running_out_of_levels_is_an_error(keys: EvaluationKeys, ring: Ring, pair: Any) -> None:
-    bottom = evaluate.drop(pair[0], 0)
+    bottom = evaluate.drop(ring, pair[0], 0)
     for call in (lambda: evaluate.rescale(ring, bottom), lambda: evaluate.square(keys, bottom)):
         with pytest.raises(ValueError, match="level is 0, expected at least 1: no levels are left"):
             call()
     with pytest.raises(ValueError, match="level is 1, expected 0 to 0: levels only go down"):
-        evaluate.drop(bottom, 1)
+        evaluate.drop(ring, bottom, 1)
     with pytest.raises(ValueError, match="count is 3, expected a power of two"):
         evaluate.sum_slots(keys, pair[0], 3)

@@ -20,7 +20,7 @@ def bound(params: CkksParams, level: int) -> float:
 def test_rotation_is_exact_at_every_level(
     level: int, steps: int, keys: EvaluationKeys, secret: SecretKey, pair: Any, values: Any
 ) -> None:
-    x = evaluate.drop(pair[0], level)
+    x = evaluate.drop(keys.ring, pair[0], level)
     got = encrypt.decrypt(secret, keyswitch.rotate(keys, x, steps)).real
     assert np.abs(got - np.roll(values[0], -steps)).max() < bound(keys.ring.params, level)
 

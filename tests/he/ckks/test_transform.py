@@ -27,7 +27,7 @@ def test_diagonals_are_applied_and_rescaled(
     rng = np.random.default_rng(4)
     table = {k: rng.uniform(-1, 1, 512) for k in steps}
     linear_map = transform.encode(ring, linear.split(table, block), level, SCALE)
-    got = transform.apply(keys, evaluate.drop(pair[0], level), linear_map)
+    got = transform.apply(keys, evaluate.drop(ring, pair[0], level), linear_map)
     expected = sum(d * np.roll(values[0], -k) for k, d in table.items())
     p = ring.params
     term = noise.fresh(p) + 2 * noise.encoding(p) + noise.key_switch(p, level) + noise.rounding(p)

@@ -3,15 +3,17 @@ import pytest
 from he import kernels
 from he.engines import native
 from he.engines.choose import choose
+from he.engines.cuda import CudaEngine
 from he.engines.native import NativeEngine
 
 
 def test_names_and_engines_are_taken_as_they_are() -> None:
     assert choose("seal").name == "seal"
     assert choose("native").name == "native"
+    assert choose("cuda") == CudaEngine()
     engine = NativeEngine(threads=1)
     assert choose(engine) is engine
-    with pytest.raises(ValueError, match="engine is 'gpu', expected 'native' or 'seal'"):
+    with pytest.raises(ValueError, match="engine is 'gpu', expected 'native', 'cuda' or 'seal'"):
         choose("gpu")
 
 

@@ -70,12 +70,19 @@ def cases() -> Cases:
     return Cases()
 
 
-_COMPILED = paths()[1:]
+_COMPILED = list(paths()[1:]) or [pytest.param("", marks=pytest.mark.skip(reason="no compiled kernels"))]
+_SHIM = [pytest.param(name, marks=pytest.mark.slow) for name in ("cuda-host", "cuda-host-integer")]
 
 
-@pytest.fixture(params=_COMPILED or [pytest.param("", marks=pytest.mark.skip(reason="no compiled kernels"))])
+@pytest.fixture(params=_COMPILED)
+def native_path(request: pytest.FixtureRequest) -> str:
+    """Every path of this machine's compiled module in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=[*_COMPILED, *_SHIM])
 def path(request: pytest.FixtureRequest) -> str:
-    """Every compiled path of this machine in turn."""
+    """Every compiled path of this machine in turn, and in the slow tests the CUDA kernels on the host."""
     return str(request.param)
 
 

@@ -56,8 +56,8 @@ def test_a_selection_computes_the_same(path: str, cases) -> None:
     assert np.array_equal(kernels.ntt(x[[3, 1]], part), kernels.ntt(x, basis)[[3, 1]])
 
 
-def test_arrays_outlive_their_pool_and_are_aligned(path: str, cases) -> None:
-    basis = Basis(16, cases.primes(16, 40, 1), path, 1)
+def test_arrays_outlive_their_pool_and_are_aligned(native_path: str, cases) -> None:
+    basis = Basis(16, cases.primes(16, 40, 1), native_path, 1)
     arrays = [kernels.empty((3, 1 << i), basis) for i in range(16)]
     for i, array in enumerate(arrays):
         array[...] = i

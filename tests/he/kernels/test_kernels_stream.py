@@ -33,9 +33,9 @@ def test_reference_block_is_rfc_8439() -> None:
     assert reference.chacha20_block(bytes(32), 0, bytes(12)) == RFC_ZERO_BLOCK
 
 
-def test_keystream_is_rfc_8439(path: str, native_module) -> None:
+def test_keystream_is_rfc_8439(native_path: str, native_module) -> None:
     words = np.empty(8 * 37, dtype=np.uint64)  # a number of blocks that no vector length divides
-    native_module.keystream(path, SEED, np.frombuffer(RFC_NONCE, dtype="<u4").tolist(), 1, words)
+    native_module.keystream(native_path, SEED, np.frombuffer(RFC_NONCE, dtype="<u4").tolist(), 1, words)
     expected = b"".join(reference.chacha20_block(SEED, 1 + i, RFC_NONCE) for i in range(37))
     assert words.astype("<u8").tobytes() == expected
     assert expected.startswith(RFC_BLOCK)
@@ -55,11 +55,11 @@ def test_uniform(path: str, n: int, cases) -> None:
     assert not np.array_equal(kernels.uniform(SEED, 8, fast), got)
 
 
-def test_uniform_rejects_like_the_reference(path: str, cases) -> None:
+def test_uniform_rejects_like_the_reference(native_path: str, cases) -> None:
     """A word is refused with probability (2^64 mod q) / 2^64: so search for a stream that has one."""
     n = 1 << 12
     q = next(p for p in range((7 << 47) + 1, 1 << 50, 2 * n) if (1 << 64) % p > p // 2 and is_prime(p))
-    fast, slow = cases.bases(n, [q], path)
+    fast, slow = cases.bases(n, [q], native_path)
     limit = (1 << 64) // q * q
     stream = next(s for s in range(1000) if _rejections(fast, s, limit) > 0)
     assert np.array_equal(kernels.uniform(SEED, stream, fast), kernels.uniform(SEED, stream, slow))

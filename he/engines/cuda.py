@@ -1,0 +1,102 @@
+"""Engine `cuda`: the same scheme with its arrays on an NVIDIA GPU, bit for bit what `native` computes.
+
+The owner of the secret key works on the CPU, and all bytes are those of `native`: a client need not know
+where its ciphertexts are computed on. Ciphertexts, keys and encoded weights stay on the GPU.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from he import kernels
+from he.ckks import wire
+from he.ckks.cipher import Ciphertext
+from he.ckks.params import CkksParams
+from he.ckks.ring import Ring, Values
+from he.ckks.streaming import Reader
+from he.engines.native import NativeEngine, NativeEvaluator, NativeKeyOwner
+from he.kernels.cuda.machine import Recording
+from he.kernels.cuda.machines import module
+
+
+@dataclass(frozen=True)
+class CudaEngine:
+    """path: "cuda" for the GPU; "cuda-host" or "cuda-host-integer" for its kernels on the host, in tests."""
+
+    path: str = "cuda"
+    name: str = wire.ENGINE
+
+    def owner(self, params: CkksParams, rotations: Sequence[int]) -> NativeKeyOwner:
+        """Make fresh keys, on the CPU."""
+        return NativeEngine().owner(params, rotations)
+
+    def evaluator(
+        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
+    ) -> "CudaEvaluator":
+        """An evaluator with the keys of `KeyOwner.evaluation_keys` on the GPU; ValueError if they do not fit.
+
+        RuntimeError without a GPU and CuPy.
+        """
+        loaded = NativeEngine(path=self.path).evaluator(params, rotations, keys)
+        module(self.path).machine.synchronize()  # every thread may use them from now on
+        return CudaEvaluator(loaded)
+
+    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+        """As for `native`."""
+        return NativeEngine().largest_keys_bytes(params, rotations)
+
+    def largest_ciphertext_bytes(self, params: CkksParams) -> int:
+        """As for `native`."""
+        return NativeEngine().largest_ciphertext_bytes(params)
+
+
+class CudaEvaluator(NativeEvaluator):
+    """The verbs of `native`, on the GPU; and sequences of them as one CUDA graph."""
+
+    def __init__(self, evaluator: NativeEvaluator) -> None:
+        super().__init__(evaluator._keys)
+
+    def record(
+        self, program: Callable[[Sequence[Ciphertext]], list[Ciphertext]], like: Sequence[Ciphertext]
+    ) -> "Recorded":
+        """The launches of program(inputs) for inputs of these levels and scales, to be run again and again.
+
+        The program must do the same whatever its inputs hold, and it keeps all its memory.
+        """
+        return Recorded(self._ring, program, like)
+
+
+class Recorded:
+    """A program on ciphertexts as a graph of launches: what Python decided is decided, only data differ."""
+
+    def __init__(
+        self,
+        ring: Ring,
+        program: Callable[[Sequence[Ciphertext]], list[Ciphertext]],
+        like: Sequence[Ciphertext],
+    ) -> None:
+        self._ring = ring
+        program(like)  # tables that are made at first use are made now, and stay
+        machine = module(ring.full.path).machine
+        self._inputs = [_copy(ring, x) for x in like]
+        machine.begin_recording()
+        try:
+            self._outputs = program(self._inputs)
+        finally:
+            self._recording: Recording = machine.end_recording()
+
+    def __call__(self, inputs: Sequence[Ciphertext]) -> list[Ciphertext]:
+        """The program's results; ValueError for other levels or scales. One call at a time."""
+        given, expected = ([(x.level, x.scale) for x in xs] for xs in (inputs, self._inputs))
+        if given != expected:
+            raise ValueError(f"inputs have levels and scales {given}, expected {expected}")
+        for x, own in zip(inputs, self._inputs, strict=True):
+            kernels.copy(x.data, self._ring.basis(x.level), out=own.data)
+        self._recording.replay()
+        return [_copy(self._ring, y) for y in self._outputs]
+
+
+def _copy(ring: Ring, x: Ciphertext) -> Ciphertext:
+    basis = ring.basis(x.level)
+    data = kernels.copy(x.data, basis, kernels.empty(x.data.shape, basis))
+    return Ciphertext(cast(Values, data), x.level, x.scale)
