@@ -4,7 +4,7 @@ The owner of the secret key works on the CPU, and all bytes are those of `native
 where its ciphertexts are computed on. Ciphertexts, keys and encoded weights stay on the GPU.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,12 +26,12 @@ class CudaEngine:
     path: str = "cuda"
     name: str = wire.ENGINE
 
-    def owner(self, params: CkksParams, rotations: Sequence[int]) -> NativeKeyOwner:
+    def owner(self, params: CkksParams, rotations: Collection[int]) -> NativeKeyOwner:
         """Make fresh keys, on the CPU."""
         return NativeEngine().owner(params, rotations)
 
     def evaluator(
-        self, params: CkksParams, rotations: Sequence[int], keys: bytes | memoryview | Reader
+        self, params: CkksParams, rotations: Collection[int], keys: bytes | memoryview | Reader
     ) -> "CudaEvaluator":
         """An evaluator with the keys of `KeyOwner.evaluation_keys` on the GPU; ValueError if they do not fit.
 
@@ -41,7 +41,7 @@ class CudaEngine:
         module(self.path).machine.synchronize()  # every thread may use them from now on
         return CudaEvaluator(loaded)
 
-    def largest_keys_bytes(self, params: CkksParams, rotations: Sequence[int]) -> int:
+    def largest_keys_bytes(self, params: CkksParams, rotations: Collection[int]) -> int:
         """As for `native`."""
         return NativeEngine().largest_keys_bytes(params, rotations)
 
