@@ -42,7 +42,7 @@ def primes(n: int, bits: int, count: int) -> list[int]:
 
 
 class Both:
-    """A chain of l = 5 moduli and two special primes on the GPU and on the CPU, and random arrays for them."""
+    """Five moduli and two special primes on the GPU and on the CPU, and random arrays for them."""
 
     def __init__(self, log_n: int, rng: np.random.Generator) -> None:
         n, self.rng = 1 << log_n, rng
