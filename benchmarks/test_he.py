@@ -91,7 +91,7 @@ def test_verb(benchmark: Any, name: str, threads: int, verb: str) -> None:
 @pytest.mark.sizes("name", tiny=TINY, small=["n14-8primes"], paper=["n15-16primes"])
 def test_rotation_by_level(benchmark: Any, name: str, level: int) -> None:
     s = made(name, 1)
-    x = evaluate.drop(s.x, level)
+    x = evaluate.drop(s.ring, s.x, level)
     benchmark.pedantic(keyswitch.rotate, args=(s.keys, x, 1), rounds=11, warmup_rounds=1)
     precision = bits(s.decrypt(keyswitch.rotate(s.keys, x, 1)), np.roll(s.values, -1))
     benchmark.extra_info.update(precision_bits=round(precision, 1), scales_with={"level": level})
