@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from he import compiled
 from he.ckks.params import CkksSpec
 from he.compiled import Model
+from he.latency import calibrate
 from he.latency import choose as latency
 from he.layouts import AnyPlan
 from he.model import ranges, read
@@ -18,10 +19,6 @@ from he.model.nonlinear import Polynomial
 from he.throughput import choose as throughput
 
 WITHOUT_SAMPLES_BITS = 40
-PLANNERS: dict[str, type[latency.Planner] | type[throughput.Planner]] = {
-    "latency": latency.Planner,
-    "throughput": throughput.Planner,
-}
 
 
 def compile(
@@ -47,12 +44,16 @@ def compile(
     a scale of your own instead, 2^40 by default without samples. spec: all parameters of your own.
     TypeError for a network that cannot be read, ValueError for one that no parameters carry.
     """
-    if optimise not in PLANNERS:
+    if optimise not in ("latency", "throughput"):
         raise ValueError(f"optimise is {optimise!r}, expected 'latency' or 'throughput'")
     graph, classes = read.read(net, samples)
     blocks = of_graph(graph)
     rows = None if samples is None else compiled.rows_of(samples, math.prod(graph.input_shape), graph)
-    planner = PLANNERS[optimise](blocks, graph.input_shape, security)
+    planner: latency.Planner | throughput.Planner
+    if optimise == "latency":
+        planner = latency.Planner(blocks, graph.input_shape, security, calibrate.of_machine())
+    else:
+        planner = throughput.Planner(blocks, graph.input_shape, security)
     plan: AnyPlan
     if spec is not None:
         plan = planner.with_spec(spec)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from he.ckks import frame, wire
+from he.ckks import frame
 from he.engines.clear import ClearEvaluator
 from he.engines.engine import Evaluator
 from he.latency import choose as latency
@@ -26,6 +26,8 @@ from he.throughput.plan import ThroughputPlan, shapes_of
 AnyPlan: TypeAlias = Plan | ThroughputPlan
 Weights: TypeAlias = tuple[Block, ...]
 Slots: TypeAlias = NDArray[np.float64]
+
+COUNT_BYTES = 8  # before the ciphertexts of a message: how many samples are in them
 
 
 def plan_from_bytes(data: bytes, *, insecure: bool = False) -> AnyPlan:
@@ -58,15 +60,12 @@ class Sizes:
 
 def sizes(plan: AnyPlan) -> Sizes:
     """Known from the plan alone, before any key is made."""
-    keys = plan.evaluation_key_bytes + frame.OVERHEAD_BYTES
-    fresh = wire.ciphertext_bytes(plan.params, plan.input_level, seeded=True) + 8
-    score = wire.ciphertext_bytes(plan.params, output(plan)[0]) + 8
-    framing = frame.OVERHEAD_BYTES + 8
+    framing = frame.OVERHEAD_BYTES + COUNT_BYTES
     return Sizes(
         plan.samples,
-        keys,
-        framing + ciphertexts(plan, frame.Kind.REQUEST) * fresh,
-        framing + ciphertexts(plan, frame.Kind.RESPONSE) * score,
+        frame.OVERHEAD_BYTES + plan.evaluation_key_bytes,
+        framing + plan.request_bytes,
+        framing + plan.response_bytes,
     )
 
 

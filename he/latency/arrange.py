@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from he.ckks.params import CkksParams
 from he.latency import transform
-from he.latency.cost import Costs, LevelCosts
+from he.latency.cost import Costs, LevelCosts, activation_ms, transform_ms
 from he.latency.layout import Layout, power_of_two
 from he.latency.plan import Shape, activation_levels, consumed
 from he.latency.transform import Entries, Rotations
@@ -47,9 +47,12 @@ def arrange(blocks: Sequence[Block], shape: TensorShape, params: CkksParams, cos
     """
     levels = _levels(blocks)
     beam = [Arrangement(layout) for layout in _inputs(shape, params.slots)]
-    for block, level in zip(blocks, levels, strict=True):
+    for block, bare_shape, level in zip(blocks, bare(blocks), levels, strict=True):
         prices = LevelCosts.of(params, level, costs)
-        following = (longer for known in beam for longer in _longer(known, block, params.slots, prices))
+        activated = activation_ms(bare_shape, params, level - 1, costs)
+        following = (
+            more for known in beam for more in _longer(known, block, params.slots, prices, activated)
+        )
         beam = sorted(following, key=lambda a: a.cost_ms)[:BEAM]
     return beam[0]
 
@@ -87,12 +90,16 @@ def _inputs(shape: TensorShape, slots: int) -> Iterator[Layout]:
         yield layout._replace(period=min(slots, layout.period))
 
 
-def _longer(known: Arrangement, block: Block, slots: int, prices: LevelCosts) -> Iterator[Arrangement]:
-    """The arrangement with one more block, for each layout that it may have."""
+def _longer(
+    known: Arrangement, block: Block, slots: int, prices: LevelCosts, activated: float
+) -> Iterator[Arrangement]:
+    """The arrangement with one more block, for each layout that it may have. activated: milliseconds that the
+    activation of a ciphertext takes.
+    """
     sources = [known.layout(s) for s in block.sources]
     degree, square = activation(block)
     for target, folded in _targets(block, sources, slots):
-        maps, cost_ms = [], prices.multiply * target.ciphertexts(slots) * (degree > 1)
+        maps, cost_ms = [], activated * target.ciphertexts(slots)
         for part, source in zip(_parts(block, sources), sources, strict=True):
             found, price = _rotations(part, source, target, slots, target.period if folded else 0, prices)
             maps.append(found)
@@ -139,19 +146,18 @@ def _rotations(
     entries = Entries.of(matrix, source, target, slots, fold)
     offsets, products, pieces = entries.offsets, entries.products, len(np.unique(entries.pair))
     sums = transform.sums(source, fold)
-    fixed = products * prices.product + (len(sums) * prices.switch) + pieces * prices.finish
-    best, least = None, np.inf
+    count, best, least = source.ciphertexts(slots), None, np.inf
     for step in _steps(offsets, source):
         babies = np.unique(offsets % step)
         giants = np.unique(offsets - offsets % step)
-        price = (prices.decompose + np.count_nonzero(babies) * prices.baby) * source.ciphertexts(slots)
-        price += np.count_nonzero(giants) * prices.giant * pieces
+        rotations = (int(np.count_nonzero(babies)), int(np.count_nonzero(giants)))
+        price = transform_ms([(count, *rotations, products, pieces, len(sums))], prices)
         if price < least:
             best, least = (step, babies, giants), price
     assert best is not None  # there is always the step of 1
     step, babies, giants = best
     found = Rotations(step, fold, tuple(babies.tolist()), tuple(giants.tolist()), sums, products, pieces)
-    return found, float(least + fixed)
+    return found, float(least)
 
 
 def _steps(offsets: NDArray[np.int64], source: Layout) -> list[int]:

@@ -1,7 +1,7 @@
 """The parameters of a latency plan: the smallest ring and scale for a precision, in it the fewest digits."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from he import scales
 from he.ckks import noise
-from he.ckks.params import CkksParams, CkksSpec
+from he.ckks.params import LOG_N_RANGE, CkksParams, CkksSpec
 from he.ckks.primes import MAX_BITS
+from he.ckks.security import largest_log_qp
 from he.ckks.smallest import smallest_spec
-from he.engines.clear import ClearEvaluator
+from he.engines.clear import ClearCipher, ClearEvaluator
 from he.latency import run
 from he.latency.arrange import Arrangement, arrange, bare
-from he.latency.cost import Costs
-from he.latency.plan import Plan, consumed
+from he.latency.cost import Costs, estimate
+from he.latency.plan import Forecast, Plan, consumed, too_deep
 from he.model.blocks import Block, clear
 from he.model.convolution import Shape
 
@@ -42,7 +43,8 @@ class Planner:
         if spec.log_n not in self._known:
             self._known[spec.log_n] = arrange(self.blocks, self.shape, params, self.costs)
         found = self._known[spec.log_n]
-        return Plan.make(spec, found.width(params.slots), found.input_layout, found.shapes, last_bits)
+        plan = Plan.make(spec, found.width(params.slots), found.input_layout, found.shapes, last_bits)
+        return replace(plan, forecasts=tuple(map(Forecast, estimate(plan, self.costs))))
 
     def with_scale(self, bits: int, first_bits: int = MAX_BITS) -> Plan:
         """The plan in the smallest secure ring with this scale; ValueError if there is none."""
@@ -70,7 +72,23 @@ class Planner:
                     break
             return plan, error
 
-        return scales.least(attempt, expected, asked)
+        return self._with_forecasts(scales.least(attempt, expected, asked), rows)
+
+    def _with_forecasts(self, plan: Plan, rows: NDArray[np.float64]) -> Plan:
+        """The plan with what is foretold of its blocks: the precision of the first samples' values."""
+        engine, deviations = ClearEvaluator(plan.params), list[float]()
+
+        def watch(values: Sequence[ClearCipher]) -> None:
+            deviations.append(max(float(np.max(x.deviation)) for x in values))
+
+        x = [
+            engine.encrypt(s, plan.input_level, plan.params.scale) for s in plan.spread(rows[: plan.samples])
+        ]
+        run.run(plan, run.encode(plan, self.blocks, engine), engine, x, watch)
+        bits = map(noise.bits, deviations)
+        return replace(
+            plan, forecasts=tuple(f._replace(precision=b) for f, b in zip(plan.forecasts, bits, strict=True))
+        )
 
     def _with_scores(self, bits: int, score_bits: int, precision: float) -> Iterator[Plan]:
         """Plans of this scale for scores below 2^score_bits: with the least scale of the scores, and so the
@@ -83,7 +101,13 @@ class Planner:
         yield self.with_spec(usual)
 
     def _smallest(self, bits: int, first_bits: int) -> CkksSpec:
-        depth = consumed(bare(self.blocks))[-1]
+        shapes = bare(self.blocks)
+        depth, room = consumed(shapes)[-1], largest_log_qp(LOG_N_RANGE[1], self.security)
+        if depth > (most := (room - 2 * first_bits) // bits):
+            raise ValueError(
+                f"{too_deep(shapes, most)} (with scales of {bits} bits in the largest ring, N = "
+                f"2^{LOG_N_RANGE[1]})"
+            )
         return smallest_spec(depth, scale_bits=bits, first_bits=first_bits, security=self.security)
 
 

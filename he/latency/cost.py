@@ -1,85 +1,167 @@
-"""Estimated times: transforms and products counted step by step, times what each takes on a machine.
+"""Estimated times: what each operation of a plan does, counted, times what that takes on a machine.
 
-Two numbers describe a machine: the nanoseconds that a transform takes per entry and level of its butterflies,
-and those that a product of residues takes with its traffic to memory. `Costs.measure` finds them in about a
-second; whoever plans much keeps the result.
+Four rates describe a machine for a ring degree, on one thread: transforms, products with keys and with
+weights (both come from memory), and what a call costs whatever it does. `he.latency.calibrate` measures them
+by the kernels themselves, once a machine.
 """
 
 import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from he import kernels
-from he.ckks.params import CkksParams, CkksSpec
-from he.ckks.ring import Ring
+from he.ckks.params import CkksParams
+from he.engines import chebyshev
+from he.kernels import IntegerMatrix
+from he.latency.plan import Plan, Shape, Step
+from he.model.graph import INPUT
+
+
+@dataclass(frozen=True)
+class Rates:
+    """transform_ns: one butterfly of a transform inside a key switch; key_ns and product_ns: one multiply-add
+    of residues with a key and with an encoded weight; call_us: each call.
+    """
+
+    transform_ns: float = 0.3
+    key_ns: float = 0.3
+    product_ns: float = 0.5
+    call_us: float = 20.0
 
 
 @dataclass(frozen=True)
 class Costs:
-    """butterfly_ns: one butterfly of a transform; product_ns: one multiply-add of residues. One thread."""
+    """Rates by log2 of the ring degree; those of the nearest one stand for others."""
 
-    butterfly_ns: float = 0.3
-    product_ns: float = 0.5
+    rates: Mapping[int, Rates] = field(default_factory=lambda: {13: Rates()})
 
-    @classmethod
-    def measure(cls, log_n: int = 13) -> Self:
-        """Measured on this machine, with the compiled kernels, in a ring of degree 2^log_n."""
-        ring = Ring(CkksParams.from_spec(CkksSpec(log_n=log_n, depth=5, insecure=True)), threads=1)
-        basis = ring.full
-        x = kernels.uniform(bytes(32), 0, basis)
-        transform_s = _least(lambda: kernels.ntt(x, basis))
-        rows = [kernels.uniform(bytes(32), i, basis) for i in range(16)]
-        pair = np.stack([x, x])
-        product_s = _least(lambda: kernels.weighted_sum(rows, [pair] * 16, basis))
-        entries = basis.limbs * basis.n
-        return cls(
-            1e9 * transform_s / (entries * math.log2(basis.n) / 2), 1e9 * product_s / (2 * 16 * entries)
-        )
+    def at(self, log_n: int) -> Rates:
+        """The rates in a ring of degree 2^log_n."""
+        return self.rates[min(self.rates, key=lambda known: abs(known - log_n))]
 
 
 @dataclass(frozen=True)
 class LevelCosts:
-    """Milliseconds of each operation on ciphertexts of one level."""
+    """Milliseconds of each operation of a block whose sums are taken at one level.
 
+    decompose, baby, giant, product, finish: of a linear map there; switch: of adding up by a rotation, and
+    multiply: of a product of ciphertexts, both one level below; scale: a product with a number.
+    """
+
+    decompose: float
     baby: float
     giant: float
     product: float
     finish: float
-    decompose: float
     switch: float
     multiply: float
+    scale: float
 
     @classmethod
     def of(cls, params: CkksParams, level: int, costs: Costs) -> Self:
-        """level: of the operands; a linear transform ends one below it."""
-        ntt = 1e-6 * costs.butterfly_ns * params.n * math.log2(params.n) / 2
-        mul = 1e-6 * costs.product_ns * params.n
-        limbs, special = level + 1, len(params.special)
-        wide = limbs + special
-        digits = -(-limbs // params.digit_primes)
-        decompose = (limbs + digits * wide) * ntt
-        inner = 2 * digits * wide * mul
-        down = 2 * wide * ntt
+        """level: of the operands of the linear map, which ends one below it."""
+        rates = costs.at(params.spec.log_n)
+        ntt = 1e-6 * rates.transform_ns * params.n * math.log2(params.n) / 2
+        key, mul, call = (
+            1e-6 * rates.key_ns * params.n,
+            1e-6 * rates.product_ns * params.n,
+            rates.call_us / 1e3,
+        )
+
+        def split(at: int) -> tuple[int, int, int]:
+            """(limbs, limbs with those of P, digits) of a ciphertext at a level."""
+            limbs = at + 1
+            return limbs, limbs + len(params.special), -(-limbs // params.digit_primes)
+
+        _, wide, digits = split(level)
+        low, low_wide, low_digits = split(max(level - 1, 0))
+        decompose, inner = digits * wide * ntt + call, 2 * digits * wide * key + call
+        switch = (low_digits + 2) * low_wide * ntt + 2 * low_digits * low_wide * key + call
         return cls(
-            baby=inner + 2 * wide * mul,
-            giant=decompose + inner + wide * ntt + 4 * wide * mul,
-            product=2 * wide * mul,
-            finish=down,
             decompose=decompose,
-            switch=decompose + inner + down,
-            multiply=decompose + inner + down + 4 * limbs * mul,
+            baby=inner,
+            giant=wide * ntt + decompose + inner + 5 * wide * mul + 3 * call,
+            product=2 * wide * mul,
+            finish=2 * wide * ntt + 2 * call,
+            switch=switch + 2 * low * mul + call,
+            multiply=switch + 4 * low * mul + call,
+            scale=4 * low * mul + 3 * call,
         )
 
 
-def _least(call: Callable[[], object], rounds: int = 9) -> float:
-    call()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def activation_ms(shape: Shape, params: CkksParams, level: int, costs: Costs) -> float:
+    """Of one ciphertext whose sums end at `level`."""
+    if shape.degree == 1:
+        return 0.0
+    prices = [LevelCosts.of(params, at + 1, costs) for at in range(level + 1)]
+    if shape.square:
+        return prices[level].multiply
+    counter = _Counter(prices)
+    coefficients = np.ones(shape.degree + 1) / (shape.degree + 1)
+    chebyshev.evaluate(counter, params, chebyshev.Leveled(level, level, params.scale), coefficients.tolist())
+    return counter.ms
+
+
+def transform_ms(transforms: Sequence[tuple[int, int, int, int, int, int]], prices: LevelCosts) -> float:
+    """Of linear maps given as (source ciphertexts, babies, giants, products, pieces, sums times targets)."""
+    total = 0.0
+    for sources, babies, giants, products, pieces, sums in transforms:
+        total += sources * (prices.decompose + babies * prices.baby)
+        total += pieces * (giants * prices.giant + prices.finish) + products * prices.product
+        total += sums * prices.switch
+    return total
+
+
+def step_ms(plan: Plan, step: Step, costs: Costs) -> float:
+    """Estimated milliseconds of one block of a plan on one thread."""
+    prices, shape = LevelCosts.of(plan.params, step.level, costs), step.shape
+    targets = shape.layout.ciphertexts(plan.width)
+    maps = []
+    for source, t in zip(shape.sources, shape.transforms, strict=True):
+        layout = plan.input_layout if source == INPUT else plan.shapes[source].layout
+        babies, giants = len({*t.babies} - {0}), len({*t.giants} - {0})
+        maps.append(
+            (layout.ciphertexts(plan.width), babies, giants, t.products, t.pieces, len(t.sums) * targets)
+        )
+    return transform_ms(maps, prices) + targets * activation_ms(shape, plan.params, step.level - 1, costs)
+
+
+def estimate(plan: Plan, costs: Costs) -> tuple[float, ...]:
+    """Estimated milliseconds of each block on one thread."""
+    return tuple(step_ms(plan, step, costs) for step in plan.steps)
+
+
+class _Counter:
+    """An engine whose ciphertexts are their levels: it adds up what the verbs cost."""
+
+    def __init__(self, prices: Sequence[LevelCosts]) -> None:
+        self._prices, self.ms = prices, 0.0
+
+    def add(self, x: int, y: int) -> int:
+        """Little beside the rest."""
+        self.ms += self._prices[x].scale / 4
+        return x
+
+    def add_number(self, x: int, value: float) -> int:
+        """The same."""
+        self.ms += self._prices[x].scale / 4
+        return x
+
+    def multiply(self, x: int, y: int) -> int:
+        """A key switch and its tensor."""
+        self.ms += self._prices[x].multiply
+        return x - 1
+
+    def drop(self, x: int, level: int) -> int:
+        """Free."""
+        return level
+
+    def affine(
+        self, xs: Sequence[int], matrix: IntegerMatrix, bias: NDArray[np.float64], scale: float
+    ) -> list[int]:
+        """A product with a number for each term, then a rescaling."""
+        self.ms += len(xs) * self._prices[xs[0]].scale + self._prices[xs[0]].finish
+        return [xs[0] - 1]

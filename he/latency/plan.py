@@ -7,8 +7,8 @@ is the parameters, the layouts and which rotations take place.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -27,6 +27,7 @@ from he.model.ranges import Ranges
 
 LARGEST_PLAN_BYTES = 1 << 22
 LAYOUT = "latency"
+MOST_LINES = 30
 
 
 class Shape(NamedTuple):
@@ -54,12 +55,22 @@ class Step:
     out_scale: float
 
 
+class Forecast(NamedTuple):
+    """Of one step: milliseconds on one thread; bits behind the point that its values keep on the samples, by
+    the bound, if there were samples.
+    """
+
+    ms: float
+    precision: float | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Plan:
     """Steps, derived from checked parameters and the shapes of the blocks by `make` and in no other way.
 
     width: places of one sample in a ciphertext; the other slots hold other samples. last_bits: log2 of the
-    scale of the scores. ranges: of the inputs that activations were fitted on.
+    scale of the scores. ranges: of the inputs that activations were fitted on. forecasts: of each step, by
+    whoever compiled it; they do not travel.
     """
 
     params: CkksParams
@@ -69,6 +80,7 @@ class Plan:
     last_bits: int
     steps: tuple[Step, ...]
     ranges: Ranges = ()
+    forecasts: tuple[Forecast, ...] = field(default=(), compare=False)
 
     @classmethod
     def make(
@@ -87,7 +99,7 @@ class Plan:
         if width > params.slots:
             raise ValueError(f"a sample takes {width} slots, expected at most {params.slots} for {params}")
         if needed > params.top_level:
-            raise ValueError(_too_deep(shapes, needed, params.top_level))
+            raise ValueError(too_deep(shapes, params.top_level))
         last = spec.scale_bits if last_bits is None else last_bits
         if not 1 <= last <= spec.scale_bits:
             raise ValueError(f"last_bits is {last}, expected 1 to {spec.scale_bits}, those of the scale")
@@ -138,13 +150,13 @@ class Plan:
     @property
     def request_bytes(self) -> int:
         """Bytes of the ciphertexts of an input (engine native), half of each a seed."""
-        size = wire.ciphertext_bytes(self.params, self.input_level, seeded=True)
+        size = wire.ciphertext_bytes(self.params, self.input_level, seeded=True) + frame.PART_LENGTH.size
         return self.input_layout.ciphertexts(self.width) * size
 
     @property
     def response_bytes(self) -> int:
         """Bytes of the ciphertexts of the scores (engine native)."""
-        size = wire.ciphertext_bytes(self.params, self.steps[-1].out_level)
+        size = wire.ciphertext_bytes(self.params, self.steps[-1].out_level) + frame.PART_LENGTH.size
         return self.shapes[-1].layout.ciphertexts(self.width) * size
 
     @property
@@ -175,14 +187,6 @@ class Plan:
         return json.dumps(content, sort_keys=True).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, insecure: bool = False) -> Self:
-        """A plan from `to_bytes`; ValueError if it is none, or insecure unasked."""
-        if len(data) > LARGEST_PLAN_BYTES:
-            raise ValueError(f"{len(data)} bytes given, expected a plan of at most {LARGEST_PLAN_BYTES}")
-        body = frame.unseal(data, frame.Kind.PLAN, "", bytes(16))
-        return cls.from_content(frame.from_json(body), insecure=insecure)
-
-    @classmethod
     def from_content(cls, content: object, *, insecure: bool = False) -> Self:
         """A plan from the decoded JSON of `content`, derived and checked anew; ValueError if it is none."""
         names = ["blocks", "input", "last_bits", "layout", "ranges", "spec", "width"]
@@ -204,15 +208,28 @@ class Plan:
         return layout.gather(list(slots), self.shapes[-1].layout, self.width, self.samples, count)
 
     def __str__(self) -> str:
-        mb = 1e-6
-        head = (
-            f"{self.params!r}\n{self.features} features, {self.outputs} scores, {self.samples} samples a "
-            f"ciphertext; {len(self.rotations)} rotation keys\nkeys {mb * self.evaluation_key_bytes:.1f} MB, "
-            f"input {1e-3 * self.request_bytes:.0f} kB, scores {1e-3 * self.response_bytes:.0f} kB"
-        )
-        row = "{:<30} {:>6} {:>12} {:>8} {:>9} {:>5} {:>10}".format
-        title = row("block", "levels", "ciphertexts", "products", "rotations", "sums", "activation")
-        return "\n".join([head, title, *(_line(row, step, self.width) for step in self.steps)])
+        spec, params = self.params.spec, self.params
+        digits = -(-len(params.moduli) // params.digit_primes)
+        moduli = f"{spec.first_bits} + {spec.depth} x {spec.scale_bits}"
+        safety = f"{params.security}-bit security" if params.security else "INSECURE"
+        total = sum(forecast.ms for forecast in self.forecasts)
+        keys_mb, rotations = 1e-6 * self.evaluation_key_bytes, len(self.rotations)
+        lines = [
+            f"latency plan: {self.features} features -> {self.outputs} scores, {self.samples} samples a "
+            "ciphertext" + (f", about {_ms(total)} ms on one thread" if self.forecasts else ""),
+            f"ring      N = 2^{spec.log_n}, {params.slots} slots, {safety} (log2(QP) = {params.log_qp:.0f})",
+            f"moduli    {moduli} bits, {spec.special} x {spec.special_bits} special, {digits} digits",
+            f"scale     2^{spec.scale_bits}, scores 2^{self.last_bits} and below {self.largest_score:.4g}",
+            f"keys      {keys_mb:.1f} MB: relinearisation and {rotations} rotations",
+            f"messages  input {1e-3 * self.request_bytes:.0f} kB, scores {1e-3 * self.response_bytes:.0f} kB",
+            "",
+            _row("block", "packing", "levels", "products", "rotations", "activation", "ms", "bits"),
+        ]
+        forecasts = self.forecasts or (None,) * len(self.steps)
+        table = [
+            _line(step, self.width, forecast) for step, forecast in zip(self.steps, forecasts, strict=True)
+        ]
+        return "\n".join([*lines, *_shortened(table)])
 
     def __repr__(self) -> str:
         return f"Plan({self.params!r}, {len(self.steps)} blocks, {self.features} -> {self.outputs})"
@@ -237,11 +254,14 @@ def activation_levels(shape: Shape) -> int:
     return 0 if shape.degree == 1 else 1 if shape.square else poly.depth(shape.degree)
 
 
-def _too_deep(shapes: Sequence[Shape], needed: int, given: int) -> str:
+def too_deep(shapes: Sequence[Shape], given: int) -> str:
+    """Why a ring with so many levels does not do, and which block is to blame."""
+    used = consumed(shapes)
     deepest = max(shapes, key=activation_levels)
+    first = next((s.name for s, u in zip(shapes, used, strict=True) if u > given), shapes[-1].name)
     return (
-        f"the network needs {needed} levels ({1 + activation_levels(deepest)} of them {deepest.name}), "
-        f"expected at most {given}"
+        f"the network needs {used[-1]} levels ({1 + activation_levels(deepest)} of them {deepest.name}), "
+        f"expected at most {given}, which end in {first}: take lower degrees or fewer layers"
     )
 
 
@@ -263,12 +283,47 @@ def _steps(params: CkksParams, shapes: tuple[Shape, ...], top: int, last_bits: i
     return steps
 
 
-def _line(row: Callable[..., str], step: Step, width: int) -> str:
+def _line(step: Step, width: int, forecast: Forecast | None) -> str:
     shape = step.shape
     products = sum(t.products for t in shape.transforms)
     rotations = sum(len({*t.babies, *t.giants} - {0}) for t in shape.transforms)
     added = sum(len(t.sums) for t in shape.transforms)
     activation = "" if shape.degree == 1 else "square" if shape.square else f"degree {shape.degree}"
-    levels_ = f"{step.level}-{step.out_level}"
-    count = shape.layout.ciphertexts(width)
-    return row(shape.name[:30], levels_, count, products, rotations, added, activation).rstrip()
+    turned = f"{rotations} + {added}" if added else str(rotations)
+    ms = "" if forecast is None else _ms(forecast.ms)
+    bits = "" if forecast is None or forecast.precision is None else f"{forecast.precision:.1f}"
+    levels = f"{step.level}-{step.out_level}"
+    return _row(
+        _short(shape.name), _packing(shape.layout, width), levels, products, turned, activation, ms, bits
+    )
+
+
+def _row(*cells: object) -> str:
+    return "{:<28} {:<18} {:>6} {:>8} {:>9}  {:<10} {:>6} {:>5}".format(*cells).rstrip()
+
+
+def _short(name: str) -> str:
+    """A name of 28 letters at most, cut in the middle: a block's has its first and its last layer."""
+    return name if len(name) <= 28 else f"{name[:13]}..{name[-13:]}"
+
+
+def _packing(where: Layout, width: int) -> str:
+    """The tensor, how far its columns stand apart, and how many ciphertexts it takes."""
+    tensor = f"{where.channels}x{where.rows}x{where.columns}"
+    if where.rows * where.columns == 1:
+        tensor = str(where.channels)
+    gap = f" /{where.gap[1]}" if where.gap[1] > 1 else ""
+    count = where.ciphertexts(width)
+    return f"{tensor}{gap}" + (f" in {count}" if count > 1 else "")
+
+
+def _ms(ms: float) -> str:
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.1f}"
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """A table that fits a screen: of more than MOST_LINES the first and the last ones."""
+    if len(lines) <= MOST_LINES:
+        return lines
+    half = MOST_LINES // 2
+    return [*lines[:half], f"... {len(lines) - 2 * half} more ...", *lines[-half:]]

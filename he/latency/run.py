@@ -1,6 +1,6 @@
 """A latency plan on any engine: weights are encoded once, then inputs go through the blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -66,12 +66,15 @@ def run(
     encoded: Sequence[Encoded[Plain, Linear]],
     engine: Evaluator[Cipher, Plain, Linear],
     x: Sequence[Cipher],
+    watch: Callable[[list[Cipher]], None] | None = None,
 ) -> list[Cipher]:
-    """The scores' ciphertexts for those of the input."""
+    """The scores' ciphertexts for those of the input. watch: is given the ciphertexts of each block."""
     values = {INPUT: list(x)}
     for place, (step, weights) in enumerate(zip(plan.steps, encoded, strict=True)):
         sums = _sums(step, weights, engine, values)
         values[place] = [_activated(step, weights, engine, y) for y in sums]
+        if watch is not None:
+            watch(values[place])
     return values[len(plan.steps) - 1]
 
 

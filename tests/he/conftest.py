@@ -1,16 +1,27 @@
 """Models small enough for every test, and keys made once."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import he
+from he.latency import calibrate
+from he.latency.cost import Costs
 from he.model.graph import INPUT, Graph, Node
 from he.model.layers import Add, Conv, Dense, Reindex, Scale
 from he.model.nonlinear import Square
 
 TINY = he.CkksSpec(log_n=10, depth=3, special=2, insecure=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_costs_everywhere() -> Iterator[None]:
+    """Plans that do not depend on the machine, and no file in anybody's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrate, "of_machine", Costs)
+        yield
 
 
 @pytest.fixture(scope="session")

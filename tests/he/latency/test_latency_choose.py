@@ -6,7 +6,9 @@ from he import kernels
 from he.ckks.params import CkksSpec
 from he.latency.arrange import arrange
 from he.latency.choose import Planner
-from he.latency.cost import Costs, LevelCosts
+from he.latency.cost import Costs, LevelCosts, Rates, activation_ms
+from he.latency.layout import Layout
+from he.latency.plan import Shape
 from he.model.blocks import of_graph
 from he.model.graph import Graph
 
@@ -45,8 +47,12 @@ def test_large_scores_come_out_at_a_smaller_scale() -> None:
 def test_the_cheaper_of_two_machines_layouts_is_chosen(residual: Graph, tiny: CkksSpec) -> None:
     """Costs only decide; on a machine where products are dear, fewer are made or as many."""
     params, blocks = he.CkksParams.from_spec(tiny), of_graph(residual)
-    dear = arrange(blocks, residual.input_shape, params, Costs(butterfly_ns=0.001, product_ns=100.0))
-    cheap = arrange(blocks, residual.input_shape, params, Costs(butterfly_ns=100.0, product_ns=0.001))
+    dear = arrange(
+        blocks, residual.input_shape, params, costs(transform_ns=0.001, key_ns=0.001, product_ns=100.0)
+    )
+    cheap = arrange(
+        blocks, residual.input_shape, params, costs(transform_ns=100.0, key_ns=100.0, product_ns=0.001)
+    )
     count = [sum(t.products for s in a.shapes for t in s.transforms) for a in (dear, cheap)]
     assert count[0] <= count[1]
 
@@ -57,8 +63,30 @@ def test_costs_grow_with_the_level(tiny: CkksSpec) -> None:
     assert low.giant < high.giant and low.baby < high.baby and low.multiply < high.multiply
 
 
-@needs_kernels
-def test_measured_costs_are_times() -> None:
-    costs = Costs.measure(10)
-    assert 0.001 < costs.butterfly_ns < 1000
-    assert 0.001 < costs.product_ns < 1000
+def test_a_polynomial_costs_more_the_higher_its_degree(tiny: CkksSpec) -> None:
+    params = he.CkksParams.from_spec(he.CkksSpec(log_n=10, depth=8, special=2, insecure=True))
+    nowhere = Layout.vector(1, 1)
+    shapes = [Shape("a", (-1,), d, False, nowhere, ()) for d in (1, 2, 3, 7, 15, 31, 63)]
+    times = [activation_ms(shape, params, 7, Costs()) for shape in shapes]
+    assert times == sorted(times) and times[0] == 0 < times[1]
+    square = activation_ms(Shape("a", (-1,), 2, True, nowhere, ()), params, 7, Costs())
+    assert square == LevelCosts.of(params, 8, Costs()).multiply <= times[1]
+
+
+def test_what_the_search_adds_up_is_the_plans_estimate(residual: Graph, tiny: CkksSpec) -> None:
+    planner = Planner(of_graph(residual), residual.input_shape)
+    plan = planner.with_spec(tiny)
+    found = arrange(planner.blocks, residual.input_shape, plan.params, planner.costs)
+    assert sum(f.ms for f in plan.forecasts) == pytest.approx(found.cost_ms)
+
+
+def test_a_network_too_deep_for_every_ring_names_the_layer() -> None:
+    net = [he.Dense(np.eye(2)), he.Square()] * 50
+    with pytest.raises(
+        ValueError, match=r"the network needs 100 levels .* expected at most 85, which end in"
+    ):
+        he.compile(net)
+
+
+def costs(**rates: float) -> Costs:
+    return Costs({10: Rates(**rates)})
