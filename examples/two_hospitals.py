@@ -124,7 +124,7 @@ def clinic(meeting: Meeting) -> Served:
     _, _, table, _ = patients()
     with pqc.connect(address, identity, trust, peer="server", timeout_s=60) as channel:
         began = time.perf_counter()
-        client = he.Client(he.Plan.from_bytes(channel.receive(timeout_s=60)))
+        client = he.Client(channel.receive(timeout_s=60))
         channel.send(client.evaluation_keys())
         channel.send(client.encrypt(mpc.check_table(table, columns=30)))
         scores = client.decrypt(channel.receive(timeout_s=60))
