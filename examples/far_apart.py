@@ -11,6 +11,7 @@ is missing, and 1 if the weights are not those of the same training in the clear
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -113,7 +114,8 @@ class Lines:
 
 
 def _space_of(name: str) -> str:
-    return f"latticework-{name}"
+    # Two runs at once must not take each other's.
+    return f"latticework-{os.getpid()}-{name}"
 
 
 def _do(*command: str) -> None:
