@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 CRYPTEN := crypten==0.4.1
 CODE := he mpc pqc benchmarks examples tests
 
-.PHONY: demo test test-slow check format bench bench-guard notebooks coverage sanitize clean
+.PHONY: gpu-check demo test test-slow check format bench bench-guard notebooks coverage sanitize clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/two_hospitals.py
@@ -53,6 +53,19 @@ sanitize: $(INSTALLED)
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 LATTICEWORK_NATIVE=$(abspath $(SANITIZED)) \
 	  $(BIN)/python -m pytest tests/he/kernels -q -m "not slow" -p no:cacheprovider \
 	  -k "not large and not million and not build and not handles"
+
+# Everything that needs an NVIDIA GPU and could not be run without: the bits, the sanitizers, the benchmarks.
+# Needs CUDA's compute-sanitizer in PATH; fails at once where there is no GPU.
+GPU_SMALL := tests/he/test_gpu.py -q -p no:cacheprovider -k "(kernels_have and 12) or verbs"
+gpu-check: $(INSTALLED)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[cuda]' --no-build-isolation
+	$(BIN)/python -c "from he.kernels.cuda.machines import module; module('cuda')"
+	$(BIN)/python -m pytest tests/he/kernels/test_kernels_cuda.py -m "slow or not slow"
+	$(BIN)/python -m pytest tests/he/test_gpu.py -m gpu --timeout 3600
+	compute-sanitizer --tool memcheck --error-exitcode 1 $(BIN)/python -m pytest -m gpu --timeout 3600 $(GPU_SMALL)
+	compute-sanitizer --tool racecheck --error-exitcode 1 $(BIN)/python -m pytest -m gpu --timeout 3600 $(GPU_SMALL)
+	$(BIN)/python -m pytest benchmarks/test_cuda.py --device cuda --size paper --benchmark-enable --benchmark-only \
+	  --benchmark-json=gpu-benchmarks.json --timeout 3600
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks .coverage*

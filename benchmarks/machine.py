@@ -99,10 +99,6 @@ def _memory_bytes() -> int | None:
 
 
 def _gpu() -> str | None:
-    from benchmarks.devices import why_no_cuda
+    from benchmarks import devices
 
-    if why_no_cuda():
-        return None
-    import torch
-
-    return torch.cuda.get_device_name()
+    return None if devices.why_no_cuda() else devices.name()
