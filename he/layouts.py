@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from he.ckks import frame
 from he.engines.clear import ClearEvaluator
+from he.engines.cuda import CudaEvaluator
 from he.engines.engine import Evaluator
 from he.latency import choose as latency
 from he.latency import run
@@ -111,13 +112,19 @@ class Program:
     def __init__(self, plan: AnyPlan, weights: Weights, engine: Evaluator[Any, Any, Any]) -> None:
         self._plan, self._engine = plan, engine
         self._encoded: Any = _encode(plan, weights, engine)
+        self._latency: Any = engine.repeated(self._run) if isinstance(engine, CudaEvaluator) else self._run
 
     def __call__(self, load: Callable[[int], Any]) -> list[Any]:
         """The ciphertexts of the scores; load(i): the i-th ciphertext of the input, asked for once."""
         if isinstance(self._plan, Plan):
             x = [load(i) for i in range(ciphertexts(self._plan, frame.Kind.REQUEST))]
-            return run.run(self._plan, self._encoded, self._engine, x)
+            return list(self._latency(x))
         return batches.run(self._plan, self._encoded, self._engine, load)
+
+    def _run(self, x: Sequence[Any]) -> list[Any]:
+        """One input of a latency plan: the same launches every time, which a GPU keeps as a graph."""
+        assert isinstance(self._plan, Plan)
+        return run.run(self._plan, self._encoded, self._engine, x)
 
 
 def clear(

@@ -152,5 +152,6 @@ class DeviceMachine:
         return GraphRecording(self, self.stream().end_capture(), pool, tables)
 
     def synchronize(self) -> None:
-        """Wait for this thread's stream."""
-        self.stream().synchronize()
+        """Wait for this thread's stream. Nothing runs, and nothing is waited for, while it is recorded."""
+        if self._recording is None:
+            self.stream().synchronize()

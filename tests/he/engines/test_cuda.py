@@ -1,5 +1,6 @@
 """The engine `cuda` on its kernels compiled for the host: every bit is that of `native`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,20 @@ def test_too_little_memory_says_how_much_was_needed_by_what_and_frees_everything
     assert len(evaluator.rotate(x, [1, 2, 7])) == 3
 
 
+def test_a_program_that_fails_leaves_no_request_waiting(evaluators: Any) -> None:
+    (_, cuda, _), data = evaluators
+    xs = loaded(cuda, data)
+
+    def failing(xs: Any) -> Any:
+        raise DeviceMemoryError("not enough")
+
+    repeated = cuda.repeated(failing)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(repeated, xs) for _ in range(24)]
+        failures = [future.exception(timeout=60) for future in waiting]
+    assert all(isinstance(failure, DeviceMemoryError) for failure in failures)
+
+
 def test_arrays_of_another_kind_are_refused() -> None:
     machine = HostMachine()
     with pytest.raises(TypeError, match="got list, expected a NumPy array"):
@@ -105,9 +120,13 @@ def test_arrays_of_another_kind_are_refused() -> None:
 
 def test_a_compiled_plan_runs_on_it_and_a_client_cannot_tell(mlp: he.Model, rows: Any) -> None:
     client = he.Client(mlp.plan, engine="native")
-    message, keys = client.encrypt(rows), client.evaluation_keys()
-    answers = [he.Server(mlp, keys, engine=e).predict(message) for e in ("native", CudaEngine("cuda-host"))]
-    assert answers[0] == answers[1]
+    keys = client.evaluation_keys()
+    native, cuda = (he.Server(mlp, keys, engine=e) for e in ("native", CudaEngine("cuda-host")))
+    messages = [client.encrypt(rows[: 10 * i + 1]) for i in range(8)]
+    expected = [native.predict(message) for message in messages]
+    with ThreadPoolExecutor(6) as pool:  # more than there are graphs
+        assert list(pool.map(cuda.predict, messages)) == expected
+    assert cuda.predict(messages[0]) == expected[0]
 
 
 def test_without_cupy_or_a_gpu_it_says_what_is_missing() -> None:
