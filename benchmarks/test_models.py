@@ -57,6 +57,7 @@ class Parties:
         )
         benchmark.extra_info.update(
             plan=str(self.model.plan.params),
+            estimated_ms=round(sum(forecast.ms for forecast in self.model.plan.forecasts), 1),
             compile_s=round(self.compile_s, 2),
             server_setup_s=round(self.load_s, 2),
             keys_bytes=len(self.keys),
