@@ -40,7 +40,7 @@ def compile(
     clients are warned of inputs outside.
     security: 128, 192 or 256 bits. optimise: 'latency' for the time of one sample, 'throughput' for thousands
     side by side, one feature a ciphertext. precision: bits behind the point that the samples' scores keep, by
-    the bound of noise and rounding, by default so many that it is 2^-6 of the scores' deviation. scale_bits:
+    the bound of noise and rounding, by default so many that it is 2^-5 of the scores' deviation. scale_bits:
     a scale of your own instead, 2^40 by default without samples. spec: all parameters of your own.
     TypeError for a network that cannot be read, ValueError for one that no parameters carry.
     """

@@ -13,8 +13,8 @@ from he.ckks.primes import MAX_BITS
 
 Plan = TypeVar("Plan")
 
-SHARE_BITS = 6
-"""Where the caller asks for no precision, the error's bound is at most 2^-6 of the scores' deviation."""
+SHARE_BITS = 5
+"""Where the caller asks for no precision, the error's bound is at most 2^-5 of the scores' deviation."""
 SCORE_ROOM = 2.0  # scores of other inputs may be this many times the samples' largest before they wrap round
 LAST_ROUNDING_BITS = 4  # of the error that the precision allows the last rescaling takes up to 2^-4
 
