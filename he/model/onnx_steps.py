@@ -62,7 +62,7 @@ def translate(
 
     constants: by name. given: the input's name and samples. output: its name.
     """
-    reading = _Reading(steps, builder, output)
+    reading = _Reading(steps, builder)
     reading.values |= {name: as_doubles(array) for name, array in constants.items()} | dict([given])
     reading.places[given[0]] = INPUT
     for step in steps:
@@ -75,8 +75,8 @@ def translate(
 class _Reading:
     """values: of every tensor so far, on the samples. places: of those that depend on the input."""
 
-    def __init__(self, steps: Sequence[Step], builder: Builder, output: str) -> None:
-        self.steps, self.builder, self.output = steps, builder, output
+    def __init__(self, steps: Sequence[Step], builder: Builder) -> None:
+        self.steps, self.builder = steps, builder
         self.values: dict[str, Array] = {}
         self.places: dict[str, int] = {}
 

@@ -136,7 +136,7 @@ def expect_equal(model: he.Model, net: nn.Module, x: Any) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_clear(name: str, data: st.DataObject) -> None:
     expect_equal(*compiled(name, lambda low, high: data.draw(st.integers(low, high))))

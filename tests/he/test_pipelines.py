@@ -40,6 +40,7 @@ def encrypted(net: Any, train: Any, test: Any, **options: Any) -> tuple[Any, Any
     return model.labels(scores), model.labels(model.predict_clear(test))
 
 
+@pytest.mark.filterwarnings("ignore:.* samples lie outside the range")
 @pytest.mark.parametrize(
     "model",
     [LogisticRegression(), MLPClassifier((8,), activation="tanh", max_iter=600, random_state=0)],

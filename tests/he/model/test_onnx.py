@@ -69,7 +69,7 @@ def exported(net: nn.Module, x: Any, opset: int = 17) -> Any:
     return onnx.load_model_from_string(file.getvalue())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(data=st.data())
 def test_convolutions(data: st.DataObject) -> None:
     def draw(low: int, high: int) -> int:
@@ -97,7 +97,7 @@ def test_convolutions(data: st.DataObject) -> None:
     expect_equal(proto, theirs, x)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(data=st.data())
 def test_average_pooling(data: st.DataObject) -> None:
     def draw(low: int, high: int) -> int:
