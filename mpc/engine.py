@@ -31,6 +31,7 @@ from mpc.randomness import KEY_BYTES, Stream
 from mpc.read_layers import replace_layers
 from mpc.reader import replace_readers
 from mpc.rerandomise import replace_replicated
+from mpc.scaled import replace_scaled
 from mpc.smooth import replace_smooth
 from mpc.transport import ChannelCommunicator
 
@@ -96,6 +97,7 @@ def prepare() -> None:
     replace_operations(crypten)
     replace_comparisons(crypten)
     replace_smooth(crypten)
+    replace_scaled(crypten)
     replace_losses(crypten)
     replace_layers(crypten)
     replace_replicated(crypten)

@@ -34,9 +34,9 @@ def replace_smooth(crypten: Any) -> None:
 
 def _bounded(crypten: Any, series: Series, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def function(self: Any) -> Any:
-        if crypten.cfg.functions.sigmoid_tanh_method != "reciprocal" or not _fits(self):
+        if crypten.cfg.functions.sigmoid_tanh_method != "reciprocal" or not fits(self):
             return original(self)
-        return _values(crypten, _clamp(crypten, self, series.low, series.high), series)
+        return values(crypten, _clamp(crypten, self, series.low, series.high), series)
 
     return function
 
@@ -44,14 +44,14 @@ def _bounded(crypten: Any, series: Series, original: Callable[[Any], Any]) -> Ca
 def _softmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def softmax(self: Any, dim: int, **more: Any) -> Any:
         """e^(x - max) over its sum along `dim`; for more than 16 entries the reciprocal is CrypTen's."""
-        if self.dim() == 0 or self.size(dim) == 1 or not _fits(self) or not self.nelement():
+        if self.dim() == 0 or self.size(dim) == 1 or not fits(self) or not self.nelement():
             return original(self, dim, **more)
         x = self.transpose(dim, -1)
         below = x - play(crypten, x)[0]
-        powers = _values(crypten, _clamp(crypten, below, EXPONENTIAL.low, None), EXPONENTIAL)
+        powers = values(crypten, _clamp(crypten, below, EXPONENTIAL.low, None), EXPONENTIAL)
         total = powers.sum(-1, keepdim=True)
         if powers.size(-1) <= RECIPROCAL.high:
-            inverse = _values(crypten, total, RECIPROCAL)
+            inverse = values(crypten, total, RECIPROCAL)
         else:
             with crypten.cfg.temp_override({"functions.reciprocal_all_pos": True}):
                 inverse = total.reciprocal()
@@ -60,7 +60,8 @@ def _softmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     return softmax
 
 
-def _fits(x: Any) -> bool:
+def fits(x: Any) -> bool:
+    """Whether x has the fractional bits that the series here are for."""
     return bool(x.encoder._scale == 1 << SCALE_BITS)
 
 
@@ -88,28 +89,22 @@ def _clamp(crypten: Any, x: Any, low: float, high: float | None) -> Any:
     return _with_words(x, _words(x) - under.selected - (_words(over) - inside.selected))
 
 
-def _values(crypten: Any, x: Any, series: Series) -> Any:
-    """The series at every entry: two rounds, 16 bytes an entry to each other party."""
+def values(
+    crypten: Any, x: Any, series: Series, scale_bits: int = SCALE_BITS, result_bits: int = SCALE_BITS
+) -> Any:
+    """The series at every entry: two rounds, 16 bytes an entry to each other party.
+
+    The shares of x have `scale_bits` fractional bits, those of the result `result_bits`.
+    """
     words = _words(x)
     if not words.size:
         return x.clone()
     provider = crypten.mpc.get_default_provider()
-    dealt = provider.harmonics(words.size, series, SCALE_BITS)
-    divisor = harmonics.quotient_divisor(SCALE_BITS)
+    dealt = provider.harmonics(words.size, series, scale_bits)
+    divisor = harmonics.quotient_divisor(result_bits)
     mask = provider.truncation_mask((words.size,), divisor)
     first = crypten.communicator.get().get_rank() == 0
-    (share,) = run_together(
-        crypten,
-        [
-            harmonics.evaluate(
-                words,
-                series,
-                SCALE_BITS,
-                SCALE_BITS,
-                dealt,
-                QuotientMask(*(part.numpy().view(np.uint64) for part in mask)),
-                first,
-            )
-        ],
-    )
+    quotient = QuotientMask(*(part.numpy().view(np.uint64) for part in mask))
+    protocol = harmonics.evaluate(words, series, scale_bits, result_bits, dealt, quotient, first)
+    (share,) = run_together(crypten, [protocol])
     return _with_words(x, share)
