@@ -8,14 +8,17 @@ bytes are the compulsory ones, every operand and table once. On the CPU the same
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
+import he
 from benchmarks import ckks
 from benchmarks.test_kernels import primes
+from benchmarks.test_throughput import IMAGES, WEIGHTS, images, network
 from he import kernels
 from he.ckks.params import CkksParams
 from he.engines.cuda import CudaEngine
@@ -199,3 +202,44 @@ def test_operation(benchmark: Any, device: str, operation: str, name: str, batch
     limbs = level + 1
     note(benchmark, device, [lambda: run(xs)], 8 * params.n * limbs * 4 * batch, batch)
     assert evaluator.dump(run(xs)[-1]) == expected
+
+
+def engine_of(device: str) -> Any:
+    return CudaEngine() if device == "cuda" else NativeEngine()
+
+
+def tutorial(optimise: Any) -> tuple[Any, Any, Any]:
+    """(model, client, images): TenSEAL's tutorial network; skips without ../shared."""
+    if not (WEIGHTS.exists() and IMAGES.exists()):
+        pytest.skip("needs ../shared: weights and MNIST")
+    model = he.compile(network(), samples=images()[-64:], optimise=optimise)
+    return model, he.Client(model.plan, engine="native"), images()
+
+
+@pytest.mark.sizes("in_flight", tiny=[], small=[1, 64], ids=lambda count: f"in_flight={count}")
+def test_tutorial_network(benchmark: Any, device: str, in_flight: int) -> None:
+    """As many requests of one image each at once; by the clock, from bytes to bytes."""
+    model, client, x = tutorial("latency")
+    server = he.Server(model, client.evaluation_keys(), engine=engine_of(device))
+    requests = [client.encrypt(x[i : i + 1]) for i in range(in_flight)]
+    with ThreadPoolExecutor(min(in_flight, 8)) as pool:
+        answers = benchmark.pedantic(
+            lambda: list(pool.map(server.predict, requests)), rounds=7, warmup_rounds=2
+        )
+    benchmark.extra_info["images"] = in_flight
+    scores = np.concatenate([client.decrypt(answer) for answer in answers])
+    assert np.abs(scores - model.predict_clear(x[:in_flight])).max() < model.predicted_error(x[:in_flight])
+
+
+@pytest.mark.sizes("layout", tiny=[], small=["throughput"], ids=str)
+def test_tutorial_network_on_a_batch(benchmark: Any, device: str, layout: str) -> None:
+    """As many images as slots; images a second, from bytes to bytes."""
+    model, client, x = tutorial(layout)
+    server = he.Server(model, client.evaluation_keys(), engine=engine_of(device))
+    batch = x[: model.plan.samples]
+    request = client.encrypt(batch)
+    answer = benchmark.pedantic(server.predict, args=(request,), rounds=3, warmup_rounds=1)
+    if benchmark.stats is not None:
+        benchmark.extra_info["images_per_s"] = round(len(batch) / benchmark.stats.stats.median)
+    error = np.abs(client.decrypt(answer) - model.predict_clear(batch)).max()
+    assert error < model.predicted_error(batch)

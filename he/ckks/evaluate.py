@@ -3,6 +3,7 @@
 Levels and scales are tracked exactly; what would mix scales or run out of levels raises and says both.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -76,6 +77,25 @@ def multiply_rescale(keys: EvaluationKeys, x: Ciphertext, y: Ciphertext) -> Ciph
     _expect_levels_left(x, 1)
     data = keyswitch.relinearise(keys, _tensor(keys.ring, x, y), x.level, rescale=True)
     return Ciphertext(data, x.level - 1, x.scale * y.scale / keys.ring.params.moduli[x.level])
+
+
+def multiply_each(
+    keys: EvaluationKeys, xs: Sequence[Ciphertext], ys: Sequence[Ciphertext]
+) -> list[Ciphertext]:
+    """`multiply_rescale` of each pair, all of one level: on a GPU in launches for all of them."""
+    ring, level = keys.ring, xs[0].level
+    basis, gadget = ring.basis(level), ring.gadget(level)
+    for place, x in enumerate(xs):
+        expect_level(f"factor {place}", x.level, level)
+        _expect_levels_left(x, 1)
+    parts = kernels.empty((len(xs), 3, basis.limbs, basis.n), basis)
+    for part, x, y in zip(parts, xs, ys, strict=True):
+        expect_level("the second factor", y.level, level)
+        kernels.tensor(x.data, y.data, basis, out=part)
+    data = kernels.relinearise_each(parts, keys.relinearisation.data, gadget, rescale=True)
+    q = ring.params.moduli[level]
+    pairs = zip(data, xs, ys, strict=True)
+    return [Ciphertext(cast(Values, d), level - 1, x.scale * y.scale / q) for d, x, y in pairs]
 
 
 def square(keys: EvaluationKeys, x: Ciphertext) -> Ciphertext:

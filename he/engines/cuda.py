@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from he import kernels
-from he.ckks import wire
+from he.ckks import evaluate, wire
 from he.ckks.cipher import Ciphertext, Plaintext
 from he.ckks.linear import Diagonals
 from he.ckks.params import CkksParams
@@ -26,6 +26,8 @@ from he.engines.native import NativeEngine, NativeEvaluator, NativeKeyOwner
 from he.kernels.cuda.machine import Recording
 from he.kernels.cuda.machines import module
 
+TOGETHER = 16
+"""Ciphertexts that one launch multiplies: enough to fill a card, few enough for its memory."""
 GRAPHS = 4
 """Requests for one program that run side by side; each graph keeps the memory of one."""
 
@@ -81,6 +83,11 @@ class CudaEvaluator(NativeEvaluator):
         linear = super().encode_linear(diagonals, level, scale)
         self._machine.synchronize()
         return linear
+
+    def multiply_each(self, xs: Sequence[Ciphertext], ys: Sequence[Ciphertext]) -> list[Ciphertext]:
+        """`multiply` of each pair, all of one level, TOGETHER in a launch."""
+        spans = (slice(i, i + TOGETHER) for i in range(0, len(xs), TOGETHER))
+        return [y for s in spans for y in evaluate.multiply_each(self._keys, xs[s], ys[s])]
 
     def record(self, program: Program, like: Sequence[Ciphertext]) -> "Recorded":
         """The launches of program(inputs) for inputs of these levels and scales, to be run again and again.

@@ -39,7 +39,14 @@ from he.kernels.ring import (
     zero,
 )
 from he.kernels.stream import gaussian, lift, sample, ternary, uniform
-from he.kernels.switching import decompose, inner_product, key_switch, key_switch_digits, weighted_sum
+from he.kernels.switching import (
+    decompose,
+    inner_product,
+    key_switch,
+    key_switch_digits,
+    relinearise_each,
+    weighted_sum,
+)
 
 __all__ = [
     "Basis",
@@ -76,6 +83,7 @@ __all__ = [
     "pack",
     "packed_bytes",
     "paths",
+    "relinearise_each",
     "round_residues",
     "sample",
     "sub",

@@ -9,7 +9,7 @@ decomposition serves rotations by many k (hoisting).
 
 from collections.abc import Sequence
 
-from he.kernels.dispatch import U64, check_array, check_galois, check_poly, native
+from he.kernels.dispatch import U64, check_array, check_galois, check_poly, native, on_device
 from he.kernels.handles import Basis, Gadget
 from he.kernels.reference import switching as reference
 from he.kernels.ring import empty
@@ -89,6 +89,22 @@ def key_switch(
         return reference.key_switch(x, key, moduli, special, gadget.digit_limbs, exponent, addend, rescale)
     out = empty((2, limbs, gadget.basis.n), gadget.basis)
     native(gadget.basis.path).key_switch(gadget.handle, x, key, exponent, addend, bool(rescale), out)
+    return out
+
+
+def relinearise_each(parts: U64, key: U64, gadget: Gadget, rescale: bool = False) -> U64:
+    """(d_0, d_1, d_2) of many ciphertexts: (B, 3, l, N) -> (B, 2, l, N), with `rescale` (B, 2, l - 1, N).
+
+    For each what `key_switch(d_2, key, gadget, addend=(d_0, d_1))` gives; on a GPU in launches for all.
+    """
+    check_array(parts, "parts", "uint64", (3, gadget.level.limbs, gadget.basis.n), 4)
+    _check_key(key, gadget)
+    out = empty((len(parts), 2, _result_limbs(gadget, rescale), gadget.basis.n), gadget.basis)
+    if on_device(gadget.basis.path):
+        native(gadget.basis.path).relinearise_each(gadget.handle, parts, key, bool(rescale), out)
+        return out
+    for part, result in zip(parts, out, strict=True):
+        result[...] = key_switch(part[2], key, gadget, addend=part[:2], rescale=rescale)
     return out
 
 

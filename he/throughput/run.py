@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from he.engines.cuda import CudaEvaluator
 from he.engines.engine import Evaluator
 from he.kernels import IntegerMatrix, alike_rows
 from he.model.blocks import Block
@@ -104,10 +105,18 @@ def _outputs(step: Step, part: Part, engine: Evaluator[Cipher, Any, Any], xs: li
     sums = engine.affine(xs, part.matrix, part.bias, step.product_scale)
     xs.clear()
     if step.shape.activation == "square":
-        return [engine.multiply(y, y) for y in sums]
+        return _squares(engine, sums)
     if step.shape.activation == "polynomial":
         return [engine.polynomial(y, part.coefficients) for y in sums]
     return sums
+
+
+def _squares(engine: Evaluator[Cipher, Any, Any], xs: list[Cipher]) -> list[Cipher]:
+    """Each x x; on a GPU many in a launch."""
+    if isinstance(engine, CudaEvaluator):
+        many: Any = xs
+        return cast(list[Cipher], engine.multiply_each(many, many))
+    return [engine.multiply(x, x) for x in xs]
 
 
 def _mapped(block: Block) -> tuple[float, float, tuple[float, ...]]:

@@ -261,14 +261,20 @@ class Module:
 
     def decompose(self, gadget: tables.Gadget, x: Array, out: Array) -> None:
         """(..., l, N) -> (..., digits, l + K, N)."""
-        level, raised, batch = gadget.level, gadget.raised, _batch(x)
+        row = gadget.level.limbs * gadget.level.n
+        self._decompose(gadget, self.machine.pointer(x), row, _batch(x), out)
+
+    def _decompose(self, gadget: tables.Gadget, x: int, x_batch: int, batch: int, out: Array) -> None:
+        """x: the address of the first polynomial; x_batch: elements from one to the next."""
+        level, raised = gadget.level, gadget.raised
         y = self._temporary("key switching", batch, level.limbs, level.n)
-        a = self._transform(level, x, y)
+        a = self._transform(level, None, y)
+        a.input, a.in_batch = x, x_batch
         a.factors = gadget.scales_over_n.pointer
         self._backward(level, a, batch)
         b = self._transform(raised, None, out)
         self._from(b, y, level, gadget.conversions)
-        b.minuend, b.minuend_batch = self.machine.pointer(x), level.limbs * level.n
+        b.minuend, b.minuend_batch = x, x_batch
         self._forward(raised, b, batch)
 
     def inner_product(
@@ -291,15 +297,20 @@ class Module:
         exponents: Sequence[int],
         addend: Array | None,
         out: Array,
+        addend_layout: tuple[int, int] | None = None,
     ) -> None:
-        """(..., digits, l + K, N) -> (..., keys, 2, l + K, N)."""
+        """(..., digits, l + K, N) -> (..., keys, 2, l + K, N).
+
+        addend_layout: components to add, and elements from one polynomial's to the next's, if not all there.
+        """
         basis, level, pointer = gadget.basis, gadget.level, self.machine.pointer
         parts = 0 if addend is None else addend.shape[-3]
+        parts, addend_batch = addend_layout or (parts, parts * level.limbs * basis.n)
         a = of.InnerProduct(
             digits=pointer(digits),
             digits_batch=gadget.digits * basis.limbs * basis.n,
             addend=0 if addend is None else pointer(addend),
-            addend_batch=parts * level.limbs * basis.n,
+            addend_batch=addend_batch,
             out=pointer(out),
             key_limbs=keys[0].shape[-2],
             moduli=basis.modulus_table,
@@ -331,6 +342,20 @@ class Module:
         digits = self._temporary("the digits of a key switch", *shape)
         self.decompose(gadget, x, digits)
         self.key_switch_digits(gadget, digits, [key], [exponent], addend, rescale, out)
+
+    def relinearise_each(
+        self, gadget: tables.Gadget, parts: Array, key: Array, rescale: bool, out: Array
+    ) -> None:
+        """(B, 3, l, N) -> (B, 2, l, N), with `rescale` (B, 2, l - 1, N)."""
+        row, batch = gadget.level.limbs * gadget.level.n, len(parts)
+        shape = (batch, gadget.digits, gadget.basis.limbs, gadget.basis.n)
+        digits = self._temporary("the digits of a key switch", *shape)
+        self._decompose(gadget, self.machine.pointer(parts) + 8 * 2 * row, 3 * row, batch, digits)
+        total = self._temporary("the products of a key switch", batch, 2, *shape[2:])
+        self._inner_product(gadget, digits, [key], [1], parts, total, (2, 3 * row))
+        divider = gadget.rescaler if rescale else gadget.divider
+        assert divider is not None  # refused above
+        self._mod_down(divider, total, out, [1], 1)
 
     def key_switch_digits(
         self,

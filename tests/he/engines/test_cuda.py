@@ -57,6 +57,34 @@ def test_every_verb_gives_the_bits_of_native(verb: str, evaluators: Any) -> None
     assert all(other == native for other in others)
 
 
+def test_products_of_many_are_each_one_alone(evaluators: Any) -> None:
+    (native, cuda, _), data = evaluators
+    xs = [[e.add_number(x, i / 8) for x in loaded(e, data) for i in range(10)] for e in (native, cuda)]
+    expected = [native.multiply(x, y) for x, y in zip(xs[0], xs[0][::-1], strict=True)]
+    got = cuda.multiply_each(xs[1], xs[1][::-1])
+    assert [cuda.dump(x) for x in got] == [native.dump(x) for x in expected]
+    with pytest.raises(ValueError, match="factor 1 has level 2, expected 3"):
+        cuda.multiply_each([xs[1][0], cuda.drop(xs[1][1], 2)], xs[1][:2])
+
+
+@pytest.fixture(scope="module")
+def layered() -> he.Model:
+    """5 -> 6, square, 6 -> 3 in the throughput layout."""
+    rng = np.random.default_rng(1)
+    layers = [he.Dense(rng.normal(size=(6, 5)) / 2), he.Square(), he.Dense(rng.normal(size=(3, 6)))]
+    spec = CkksSpec(log_n=10, depth=3, special=2, insecure=True)
+    return he.compile(layers, spec=spec, optimise="throughput")
+
+
+def test_a_throughput_plan_has_the_bits_of_native(layered: he.Model, rows: Any) -> None:
+    client = he.Client(layered.plan, engine="native")
+    message, keys = client.encrypt(rows), client.evaluation_keys()
+    answers = [
+        he.Server(layered, keys, engine=e).predict(message) for e in ("native", CudaEngine("cuda-host"))
+    ]
+    assert answers[0] == answers[1]
+
+
 def test_a_recorded_program_runs_again_on_other_inputs(evaluators: Any) -> None:
     (native, cuda, _), data = evaluators
     weights = [e.encode_linear(DIAGONALS, 2, 2.0**40) for e in (native, cuda)]

@@ -75,6 +75,8 @@ def switching(i: Inputs, b: Basis) -> Iterator[Any]:
     yield kernels.key_switch(x[0], i.keys[0], gadget, 25, addend[:1])
     yield kernels.key_switch(x[1], i.keys[1], gadget, addend=addend, rescale=True)
     yield kernels.key_switch_digits(digits, i.keys, gadget, [25, 3], addend[:1])
+    parts = np.stack([i.level(a) for a in (i.x, i.y, i.z)], axis=1)  # of two ciphertexts
+    yield from (kernels.relinearise_each(parts, i.keys[0], gadget, rescale) for rescale in (False, True))
     yield kernels.weighted_sum(i.weights, i.vectors, b)
 
 
