@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from mpc.activations import add_activations
 from mpc.comparison import places, play, replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
@@ -98,6 +99,7 @@ def prepare() -> None:
     replace_comparisons(crypten)
     replace_smooth(crypten)
     replace_scaled(crypten)
+    add_activations(crypten)
     replace_losses(crypten)
     replace_layers(crypten)
     replace_replicated(crypten)
