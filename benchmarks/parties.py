@@ -18,7 +18,7 @@ Prepare = Callable[[Any], Callable[[], Any]]
 
 
 class Stage:
-    """Parties that each prepared a step: `stage()` runs it once everywhere and gives their answers.
+    """Parties that each prepared a step: `stage()` runs it once everywhere and gives their answers by rank.
 
     `prepare(party)` runs once in each process and returns the step, whose answer must be picklable. Use as a
     context manager; leaving it ends the processes. The control messages cost about 0.1 ms a step.
@@ -36,7 +36,9 @@ class Stage:
         control = (self._listener.address, key)
         self._thread = threading.Thread(target=run or _run_parties, args=(prepare, parties, control))
         self._thread.start()
-        self._connections = [self._listener.accept() for _ in range(parties)]
+        connections = [self._listener.accept() for _ in range(parties)]
+        ranked = {cloudpickle.loads(connection.recv_bytes()): connection for connection in connections}
+        self._connections = [ranked[rank] for rank in range(parties)]
 
     def __call__(self) -> list[Any]:
         for connection in self._connections:
@@ -59,12 +61,13 @@ def _run_parties(prepare: Prepare, parties: int, control: Control) -> None:
 
 def _wait_for_steps(party: mpc.Party, work: tuple[Prepare, Control]) -> None:
     prepare, control = work
-    take_steps(prepare(party), control)
+    take_steps(prepare(party), party.rank, control)
 
 
-def take_steps(step: Callable[[], Any], control: Control) -> None:
+def take_steps(step: Callable[[], Any], rank: int, control: Control) -> None:
     """Run the step whenever the stage asks for it, until it ends."""
     address, key = control
     connection: Connection = Client(address, authkey=key)
+    connection.send_bytes(cloudpickle.dumps(rank))
     while connection.recv_bytes() == b"step":
         connection.send_bytes(cloudpickle.dumps(step()))

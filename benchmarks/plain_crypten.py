@@ -39,7 +39,7 @@ def main() -> None:
 
     def program() -> None:
         torch.set_num_threads(1)
-        take_steps(prepare(None), control)
+        take_steps(prepare(None), crypten.communicator.get().get_rank(), control)
 
     crypten.mpc.run_multiprocess(world_size=parties)(program)()
 
