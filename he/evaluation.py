@@ -11,6 +11,8 @@ from he.model.outside import Outside, scores_and_outside
 
 STEPPED = 16
 """Samples that go through the plan's own steps; what they lose there is the noise of all others."""
+FAR = 16
+"""A sample that loses so many times what the others do is out of range: its errors are not noise."""
 
 
 class Evaluation(float):
@@ -49,7 +51,13 @@ def noisy_scores(
     exact, outside = scores_and_outside(weights, rows)
     first = max(STEPPED, plan.samples)
     stepped, _ = layouts.clear(plan, weights, rows[:first], rng)
-    lost = stepped - exact[:first]
-    deviation = float(np.sqrt(np.mean(lost[np.isfinite(lost)] ** 2)))
-    others = exact[first:] + rng.normal(0.0, deviation, exact[first:].shape)
+    others = exact[first:] + rng.normal(0.0, _deviation(stepped - exact[:first]), exact[first:].shape)
     return np.concatenate([stepped, others]), outside
+
+
+def _deviation(lost: NDArray[np.float64]) -> float:
+    """Root mean square of errors (count, outputs), without samples so far out of range that they overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.mean(lost**2, axis=1)
+    usual = np.nanmedian(squares)
+    return float(np.sqrt(np.mean(squares[squares <= FAR**2 * usual])))

@@ -29,8 +29,8 @@ def polynomialise(net: Any, samples: ArrayLike, *, degree: int | None = None, ma
     if not recognises(net):
         raise TypeError(f"{type(net).__name__} given, expected a torch module")
     x = agreement.checked(samples)
-    found = translated(net, agreement.few(x, x.shape[1:]))
-    graph = agreement.without_last_sigmoid(found.builder.graph(found.output))
+    found, graph = translated(net, agreement.few(x, x.shape[1:]))
+    graph = agreement.without_last_sigmoid(graph)
     if not any(isinstance(node.layer, Activation) for node in graph.nodes):
         raise ValueError(
             f"{type(net).__name__} has no activation, expected one that a polynomial can replace"

@@ -25,29 +25,22 @@ def read(net: Any, samples: ArrayLike | None = None) -> tuple[Graph, NDArray[Any
 
     samples (count, *input shape): for the shapes; a network that starts with a Linear needs none. A softmax,
     log-softmax or argmax at the end is left out: the order of the scores is the same; so is a sigmoid, whose
-    scores have the sign that tells the class. TypeError names a layer
-    that cannot be read, with what to take instead; ValueError says what does not fit.
+    scores have the sign that tells the class. TypeError names a layer that cannot be read, with what to take
+    instead; ValueError says what does not fit.
     """
-    x = _samples(net, samples)
-    found, expected = _translated(net, x)
-    graph = found.builder.graph(found.output)
-    agreement.expect_equal(graph, x, expected)
-    graph = agreement.without_last_sigmoid(graph)
+    graph = agreement.without_last_sigmoid(translated(net, _samples(net, samples))[1])
     return graph, np.arange(max(2, math.prod(graph.output_shape)))
 
 
-def translated(net: Any, x: NDArray[np.float64]) -> Translated:
-    """The network's trace as values of a builder, read on samples x (count, *input shape)."""
-    return _translated(net, x)[0]
-
-
-def _translated(net: Any, x: NDArray[np.float64]) -> tuple[Translated, NDArray[np.float64]]:
-    """The same, and the scores of x."""
+def translated(net: Any, x: NDArray[np.float64]) -> tuple[Translated, Graph]:
+    """(trace of the network as values of a builder, its graph), which agree on samples x (count, *shape)."""
     import torch
 
     traced, values = traced_twice(copy.deepcopy(net).double().eval().cpu(), torch.from_numpy(x))
     found = torch_steps.translate(traced, values, Builder(tuple(x.shape[1:])))
-    return found, values[found.step].numpy()
+    graph = found.builder.graph(found.output)
+    agreement.expect_equal(graph, x, values[found.step].numpy())
+    return found, graph
 
 
 def _samples(net: Any, samples: ArrayLike | None) -> NDArray[np.float64]:

@@ -25,6 +25,14 @@ def test_noise_is_that_of_the_plans_own_steps(mlp: he.Model) -> None:
     assert outside == ()
 
 
+def test_a_sample_that_overflows_is_no_noise(mlp: he.Model, rows: Any) -> None:
+    many = np.tile(rows, (5, 1))
+    expected = mlp.labels(mlp.predict_clear(many))
+    many[[0, 3]] *= [[1e9], [1e12]]
+    right = mlp.evaluate(many, expected)
+    assert 1 - 2 / len(many) <= right <= 1
+
+
 def test_the_same_data_give_the_same_answer(mlp: he.Model, rows: Any) -> None:
     labels = mlp.labels(mlp.predict_clear(rows))
     many, more = np.tile(rows, (5, 1)), np.tile(labels, 5)
