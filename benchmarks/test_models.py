@@ -1,4 +1,4 @@
-"""Trained networks on encrypted images, beside TenSEAL in the same run and Orion's published-script figures.
+"""Trained networks on encrypted images, beside TenSEAL in the same run and the figures of Orion's examples.
 
 Off by default; `make bench` runs it. One thread for us and for TenSEAL, keys and weights made ready outside
 the timed call, which is all that the server does with a request. TenSEAL's tutorial network runs in turns
@@ -23,9 +23,12 @@ from he.engines.native import NativeEngine
 pytest.importorskip("torch")
 from benchmarks import networks
 
-pytestmark = pytest.mark.skipif(
-    not (WEIGHTS.exists() and IMAGES.exists()), reason="needs ../shared: weights and MNIST"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (WEIGHTS.exists() and IMAGES.exists()), reason="needs ../shared: weights and MNIST"
+    ),
+    pytest.mark.timeout(1800),
+]
 
 ORION_MS = {"mlp": 319.0, "lola": 208.0, "lenet": 3463.0}
 ORION_COMPILE_S = {"mlp": 3.5, "lola": 2.4, "lenet": 47.0}
@@ -48,12 +51,16 @@ class Parties:
         return np.concatenate(parts)
 
     def measure(
-        self, benchmark: Any, x: NDArray[np.float64], setup: Callable[[], None] | None = None
+        self,
+        benchmark: Any,
+        x: NDArray[np.float64],
+        setup: Callable[[], None] | None = None,
+        rounds: int = 7,
     ) -> float:
         """Time one image (1, channels, rows, columns) and note what travels; the median in ms, 0 if off."""
         request = self.client.encrypt(x)
         response = benchmark.pedantic(
-            lambda: self.server.predict(request), setup=setup, rounds=7, warmup_rounds=1
+            lambda: self.server.predict(request), setup=setup, rounds=rounds, warmup_rounds=1
         )
         benchmark.extra_info.update(
             plan=str(self.model.plan.params),
@@ -172,7 +179,7 @@ def test_lenet5_with_relu(benchmark: Any) -> None:
     accuracy = parties.model.evaluate(test, labels)
     assert accuracy >= 0.99
     benchmark.extra_info.update(accuracy=float(accuracy), outside=[str(o) for o in accuracy.outside])
-    parties.measure(benchmark, test[:1])
+    parties.measure(benchmark, test[:1], rounds=3)
     scores, expected = parties.scores(test[:20]), parties.model.predict_clear(test[:20])
     assert np.abs(scores - expected).max() < parties.model.predicted_error(test[:20])
     np.testing.assert_array_equal(scores.argmax(axis=1), expected.argmax(axis=1))
