@@ -1,9 +1,11 @@
 """The CUDA kernels on the host, bit for bit the reference; and, where there is a compiler, for GPUs."""
 
 import ctypes
+import ctypes.util
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from he import kernels
 from he.kernels import Basis, Converter, Divider, Gadget
 from he.kernels.cuda import arguments, host
-from he.kernels.cuda.device import options
+from he.kernels.cuda.device import options, source
 from he.kernels.cuda.machine import SOURCES
 from he.kernels.reference import stream as reference
 from he.kernels.reference.ring import is_prime
@@ -167,8 +169,8 @@ def test_structures_are_those_of_the_sources() -> None:
         SOURCES,
         "-",
     ]
-    source = '#include "kernels.cu"\n' + "\n".join(checks)
-    subprocess.run(list(map(str, command)), input=source, text=True, check=True)
+    checked = '#include "kernels.cu"\n' + "\n".join(checks)
+    subprocess.run(list(map(str, command)), input=checked, text=True, check=True)
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="needs nvcc, of the CUDA toolkit")
@@ -191,3 +193,29 @@ def test_it_compiles_for_gpus_without_spilling(architecture: str, fp64: bool, tm
     spilled = [int(size) for size in re.findall(r"(\d+) bytes spill", done.stderr)]
     assert spilled, done.stderr
     assert not any(spilled)
+
+
+def nvrtc() -> ctypes.CDLL | None:
+    """NVRTC, with which CuPy compiles: from NVIDIA's wheel or the system; None if there is none."""
+    for folder in map(Path, sys.path):
+        for file in sorted(folder.glob("nvidia/*/lib/libnvrtc.so.*")):
+            return ctypes.CDLL(str(file))
+    name = ctypes.util.find_library("nvrtc")
+    return ctypes.CDLL(name) if name else None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100"])
+def test_it_compiles_as_cupy_compiles_it(architecture: str) -> None:
+    library = nvrtc()
+    if library is None:
+        pytest.skip("needs NVRTC, from the CUDA toolkit or the package nvidia-cuda-nvrtc")
+    program = ctypes.c_void_p()
+    text = source().encode()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), text, b"kernels.cu", 0, None, None) == 0
+    flags = [option.encode() for option in (*options(True), f"-arch={architecture}")]
+    failed = library.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
+    log = ctypes.create_string_buffer(1 << 20)
+    library.nvrtcGetProgramLog(program, log)
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    assert not failed, log.value.decode()
