@@ -50,6 +50,7 @@ def run(options: Options) -> Results:
     """Run everything, whatever fails; ValueError if another run holds the output."""
     with only_one(options.out):
         options.log.write_text("")
+        host = machine.describe(options.device)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         missing = {peer.name: why for peer in options.peers if (why := peer.why_missing())}
         present = [peer for peer in options.peers if peer.name not in missing]
@@ -59,7 +60,7 @@ def run(options: Options) -> Results:
         results = Results(
             started,
             options.told(),
-            machine.describe(options.device),
+            host,
             limits.measure(),
             entries,
             duels,
@@ -124,5 +125,6 @@ def told_duel(fought: Duel) -> str:
     margins = [f"log2(QP) {s.log_qp:.0f} {s.security} bit" for s in (fought.ours, fought.peer) if s.log_qp]
     return (
         f"{fought.id:70s} {time(ours):>9s} {time(peer):>9s}  ratio {middle:6.2f} ({low:.2f} to {high:.2f})"
+        f" of fastest {fought.best:.2f}"
         f"  {' / '.join(margins)}"
     )

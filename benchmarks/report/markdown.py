@@ -8,8 +8,9 @@ from benchmarks.report.numbers import smaller_margin, spread, time
 from benchmarks.results import Duel, Results
 
 HEAD = (
-    "| work | parameters | ours | peer | its time | ratio (quartiles) | bits, ours / peer |\n"
-    "|---|---|---|---|---|---|---|"
+    "| work | parameters | ours | peer | its time | ratio of fastest | of medians (quartiles) "
+    "| bits, ours / peer |\n"
+    "|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -19,7 +20,8 @@ def table(results: Results, works: Sequence[str] | None = None) -> str:
     machine = results.machine
     source = (
         f"Measured on {machine['processor']}, {machine['cores']} cores, {'/'.join(machine['flags'])}, "
-        f"{results.started[:10]}, commit {machine['commit']}; samples in turns, medians. "
+        f"{results.started[:10]}, commit {machine['commit']}, load {machine['load'][0]:.0f}; "
+        "samples in turns, medians. "
         "\\* its larger modulus leaves the peer a smaller security margin."
     )
     return "\n".join([HEAD, *rows, "", source, ""])
@@ -35,7 +37,8 @@ def row(duel: Duel) -> str:
         time(spread(duel.ours.samples_s)[1]),
         f"{duel.peer.name} {duel.peer.version}{mark}",
         time(spread(duel.peer.samples_s)[1]),
-        f"**{middle:.1f}** ({low:.1f} to {high:.1f})",
+        f"**{duel.best:.1f}**",
+        f"{middle:.1f} ({low:.1f} to {high:.1f})",
         f"{_bits(duel.ours.bits)} / {_bits(duel.peer.bits)}",
     ]
     return "| " + " | ".join(cells) + " |"
