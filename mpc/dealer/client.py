@@ -62,6 +62,7 @@ class DealerClient:
         self._tell_key = source.restart if source is not None else tell_key
         self._schedule = Schedule()
         self._from_stock = True
+        self._last_number = -1
         self.stock: Stocked | None = None
         self.dealt: Counter[Request] = Counter()
         self.rounds = 0
@@ -80,6 +81,7 @@ class DealerClient:
         self.finish()
         self._tell_key(key)
         self._key = key
+        self._last_number = -1
         self._from_stock = stocked
         self._schedule = schedule or Schedule()
         if self._source is not None and (outstanding := self._schedule.outstanding()):
@@ -90,10 +92,14 @@ class DealerClient:
         return self._schedule.to_bytes()
 
     def deal(self, request: Request) -> list[torch.Tensor]:
+        """Raises RuntimeError rather than give a tuple of this key a second time."""
         self.dealt[request] += 1
         if self.stock is not None and self._from_stock and (parts := self.stock.take(request)) is not None:
             return parts
         taken = self._schedule.take(request)
+        if taken.use.number <= self._last_number:
+            raise RuntimeError(f"tuple {taken.use.number} would be used after tuple {self._last_number}")
+        self._last_number = taken.use.number
         stream = Stream(self._key, taken.use.number)
         free = draw_free(request, stream)
         if self._source is None:

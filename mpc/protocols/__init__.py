@@ -1,1 +1,30 @@
-"""Protocols on shares: pure functions of one party's shares, its dealt randomness and a way to open."""
+"""Protocols on shares: pure functions of one party's shares, its dealt randomness and a way to open.
+
+What each operation on secret tensors runs on, and why it is secure against all parties but one (semi-honest)
+and, apart from them, against the dealer, who sees no message of theirs. The proof stands in the file named.
+
+    operation                     protocol                                  source
+    sums, public factors          linear maps of shares; nothing is sent    -
+    x y, matmul, convolutions     CrypTen's, with dealt products            Beaver, Crypto 1991
+      replicated, if asked for    mpc.rerandomise, three parties            Mohassel, Rindal, ePrint 2018/403
+    division by public numbers,   truncate: opened under a dealt mask       Escudero and others,
+      rescaling of products                                                 ePrint 2020/338, section 5
+    x < y, x = y, ReLU, abs,      compare: x + r opened, then a tree of     Damgard and others, TCC 2006;
+      max, argmax, max-pool       conjunctions of up to four bits           Ohata, Nuida, ePrint 2019/1020
+    sigmoid, tanh                 two comparisons, harmonics: mpc.smooth    Kei, Chow, "SHAFT", NDSS 2025
+    softmax                       max, comparison, harmonics twice,         as above
+                                  one product: mpc.smooth
+    GELU, SiLU                    two comparisons, harmonics:               as above
+                                  mpc.activations
+    reciprocal, sqrt, inv_sqrt,   comparisons with powers, harmonics,       as above, for the mantissa;
+      log, exp                    one product: mpc.scaled                   powers: see the file
+    cross entropies               sigmoid or softmax; log when the value    -
+                                  is read: mpc.losses
+    random bits, dropout          CrypTen's, with dealt bits                Knott and others, NeurIPS 2021
+    cos, sin, erf, x^p            CrypTen's formulas on the above           Knott and others, NeurIPS 2021
+
+Every value opened is the sum, or the exclusive or, of a secret and a dealt mask that is uniform, independent
+of all else and used once: a simulator draws it at random. So protocols may follow one another or run side by
+side, as long as no mask is used twice: the numbers of tuples only count up, which every party checks at each
+tuple (mpc.dealer.client), and a stock marks tuples as used before they are (mpc.stock).
+"""

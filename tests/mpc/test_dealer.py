@@ -192,3 +192,15 @@ def test_orders_survive_the_wire() -> None:
 def raise_(error: BaseException | None) -> Callable[..., Any]:
     assert error is not None
     raise error
+
+
+def test_a_tuple_is_not_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule that goes back in its numbers is stopped, whatever led to it; under new keys it may."""
+    dealer = deal_alone()
+    first, second = (dealer.deal(SQUARE)[0] for _ in range(2))
+    assert not torch.equal(first, second)
+    monkeypatch.setattr(dealer, "_schedule", Schedule())
+    with pytest.raises(RuntimeError, match="tuple 0 would be used after tuple"):
+        dealer.deal(SQUARE)
+    dealer.restart(bytes(range(32)), Schedule())
+    assert not torch.equal(dealer.deal(SQUARE)[0], first)
