@@ -5,7 +5,8 @@ Reading order: `dispatch` (which paths this machine has, and what an argument mu
 (precomputed tables, built once by the caller), then the kernels: `ring` (NTT, element-wise, automorphisms),
 `basis` (base conversion, division by moduli), `switching` (key switching), `matrix` (integers times vectors
 of polynomials), `stream` (random polynomials from seeds), `embedding` (the encoder), `packing` (bytes).
-`reference` holds the meaning of each; `native` the C++.
+`reference` holds the meaning of each; `native` the C++, `cuda` the same for NVIDIA GPUs, where "path" is
+"cuda" and arrays are CuPy's, between `to_device` and `to_host`.
 
 Conventions. A polynomial is a C-contiguous `uint64` array of shape (..., limbs, N), row i holding residues in
 [0, q_i) of modulus i of the handle; values outside that range give undefined results, never a crash. Inputs
