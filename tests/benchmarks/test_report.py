@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from stored import DUEL, ENTRIES, results
 
+from benchmarks.machine import ROOT
 from benchmarks.report import page, table
 from benchmarks.report.numbers import size, smaller_margin, time
-from benchmarks.results import Entry
+from benchmarks.results import Entry, Results
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 KERNELS = [
@@ -45,6 +46,13 @@ def test_the_table_of_the_readme() -> None:
     assert "| ckks_rotate | n=2^13, 1 thread " + row in text
     assert "commit 0123456789ab, load 0" in text
     assert "ckks_rotate" not in table(RESULTS, ["ckks_multiply"])
+
+
+def test_every_figure_of_the_readme_comes_from_the_stored_run() -> None:
+    text = (ROOT / "README.md").read_text()
+    command = re.search(r"`python -m benchmarks report (\S+) --markdown --works (\S+)`", text)
+    assert command is not None
+    assert table(Results.load(ROOT / command[1]), command[2].split(",")).strip() in text
 
 
 def test_who_has_the_smaller_margin() -> None:
