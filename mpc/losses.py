@@ -1,9 +1,9 @@
 """Cross entropies whose value is computed when somebody asks for it: a training needs their gradient alone.
 
-CrypTen takes the logarithms of every loss, 75 rounds of messages for the binary one, also where only
-`backward` is called on it. Here the gradient is (p - y) / n at once, with the p from the forward pass, and
-the value stays a promise: it is kept by whatever reads the loss (get_plain_text, a sum with another loss).
-All parties must read it at the same place of the program, as with every operation on shares.
+CrypTen takes the logarithms of every loss, for the binary one 75 rounds of messages with its formula, also
+where only `backward` is called on it. Here the gradient is (p - y) / n at once, with the p from the forward
+pass, and the value stays a promise: it is kept by whatever reads the loss (get_plain_text, a sum with another
+loss). All parties must read it at the same place of the program, as with every operation on shares.
 
 Nothing new is opened: a value that is never asked for is left out, and the rest are CrypTen's operations.
 """

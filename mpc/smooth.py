@@ -43,7 +43,7 @@ def _bounded(crypten: Any, series: Series, original: Callable[[Any], Any]) -> Ca
 
 def _softmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def softmax(self: Any, dim: int, **more: Any) -> Any:
-        """e^(x - max) over its sum along `dim`; for more than 16 entries the reciprocal is CrypTen's."""
+        """e^(x - max) over its sum along `dim`; for more than 16 entries by mpc.scaled's reciprocal."""
         if self.dim() == 0 or self.size(dim) == 1 or not fits(self) or not self.nelement():
             return original(self, dim, **more)
         x = self.transpose(dim, -1)
