@@ -4,7 +4,7 @@ Between two bounds a Fourier series (mpc.protocols.harmonics) gives x Phi(x) or 
 a product; below the function is 0 and above it is x, within a unit of 2^-16. Both tests run together and give
 what x exceeds the upper bound by at no further cost. The derivative is a series of the same bounded argument:
 two rounds, and two for its product with the gradient. Bytes are those sent to each other party; values are
-within two units of 2^-16 everywhere, derivatives too.
+within two units of 2^-16 everywhere, gradients within four.
 
 Security, semi-honest, against all parties but one, and against the dealer alone: as that of the tests
 (mpc.protocols.compare) and the series, between which only linear maps of shares are taken.

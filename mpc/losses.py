@@ -2,8 +2,8 @@
 
 CrypTen takes the logarithms of every loss, for the binary one 75 rounds of messages with its formula, also
 where only `backward` is called on it. Here the gradient is (p - y) / n at once, with the p from the forward
-pass, and the value stays a promise: it is kept by whatever reads the loss (get_plain_text, a sum with another
-loss). All parties must read it at the same place of the program, as with every operation on shares.
+pass, and the value stays a promise: it is computed when something reads the loss (get_plain_text, a sum with
+another loss). All parties must read it at the same place of the program, as with every operation on shares.
 
 Nothing new is opened: a value that is never asked for is left out, and the rest are CrypTen's operations.
 """
