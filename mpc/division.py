@@ -68,11 +68,11 @@ def _by_whole(crypten: Any, share: torch.Tensor, divisor: torch.Tensor) -> torch
     share, divisor = share * divisor.sign(), divisor.abs()
     if bool((divisor == divisor.reshape(-1)[0]).all()):
         number = int(divisor.reshape(-1)[0])
-        return share if number == 1 else _groups(crypten, [share], [number])[0]
+        return share if number == 1 else divide_all(crypten, [share], [number])[0]
     flat, wanted = share.reshape(-1), divisor.expand(share.shape).reshape(-1)
     distinct = [number for number in torch.unique(wanted).tolist() if number > 1]
     places = [torch.nonzero(wanted == number).reshape(-1) for number in distinct]
-    quotients = _groups(crypten, [flat[place] for place in places], distinct)
+    quotients = divide_all(crypten, [flat[place] for place in places], distinct)
     for place, quotient in zip(places, quotients, strict=True):
         flat[place] = quotient
     return flat.reshape(share.shape)
@@ -82,11 +82,14 @@ def divide_together(crypten: Any, shares: list[torch.Tensor], divisor: int) -> l
     """Each tensor divided by one whole number, as `div_` does it; one opening for all."""
     if crypten.communicator.get().get_world_size() == 1:
         return [share.div(divisor, rounding_mode="trunc") for share in shares]
-    return _groups(crypten, shares, [divisor] * len(shares))
+    return divide_all(crypten, shares, [divisor] * len(shares))
 
 
-def _groups(crypten: Any, shares: list[torch.Tensor], divisors: list[int]) -> list[torch.Tensor]:
-    """Each tensor divided by its own number; a dealt mask for each, one opening for all."""
+def divide_all(crypten: Any, shares: list[torch.Tensor], divisors: list[int]) -> list[torch.Tensor]:
+    """Shares of each tensor divided by its own number, for two or more parties.
+
+    Divisors of 2 or more. A dealt mask for each, one opening for all.
+    """
     communicator, provider = crypten.communicator.get(), crypten.mpc.get_default_provider()
     first = communicator.get_rank() == 0
     masks = [

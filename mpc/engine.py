@@ -27,6 +27,7 @@ from mpc.defaults import replace_defaults
 from mpc.division import divide_together, division
 from mpc.gpu import replace_convolutions
 from mpc.losses import replace_losses
+from mpc.products import replace_products
 from mpc.provider import CPU, NAME, DealerProvider, Providers, require_cpu
 from mpc.randomness import KEY_BYTES, Stream
 from mpc.read_layers import replace_layers
@@ -101,6 +102,7 @@ def prepare() -> None:
     replace_scaled(crypten)
     add_activations(crypten)
     replace_losses(crypten)
+    replace_products(crypten)
     replace_layers(crypten)
     replace_replicated(crypten)
     replace_convolutions(crypten)

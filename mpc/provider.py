@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from mpc.dealer.client import DealerClient
-from mpc.dealer.tuples import Request
+from mpc.dealer.tuples import Request, Shape
 from mpc.protocols.compare import ComparisonMask
 from mpc.protocols.harmonics import HarmonicMask, Series
+from mpc.protocols.product import LayerMask
 from mpc.protocols.truncate import TruncationMask
 
 NAME = "DEALER"
@@ -72,6 +73,19 @@ class DealerProvider:
         options = (("count", series.count), ("period_bits", series.log_period + scale_bits))
         parts = self._dealer.deal(Request("harmonics", ((count,),), options=options))
         return HarmonicMask(*(part.numpy().view(np.uint64) for part in parts))
+
+    def layer(
+        self, op: str, sizes: tuple[Shape, Shape], wanted: tuple[bool, bool], options: dict[str, Any]
+    ) -> LayerMask:
+        """Shares of masks for both factors and the gradient of their product, and of the products wanted.
+
+        `wanted` says whether the first factor's gradient will be needed, and the second's.
+        """
+        settings = (*sorted(options.items()), ("wanted", wanted))
+        a, b, g, forward, *gradients = self._dealer.deal(Request("layer", sizes, op, settings))
+        rest = iter(gradients)
+        left, right = (next(rest) if one else None for one in wanted)
+        return LayerMask(a, b, g, forward, left, right)
 
     def trace(self, *_: Any, **__: Any) -> NoReturn:
         """There is no cache of tuples to fill by hand."""

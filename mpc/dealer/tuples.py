@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from mpc.protocols import compare, harmonics
+from mpc.protocols import product as layers
 from mpc.protocols.truncate import unsigned_quotient
 from mpc.randomness import Stream
 
@@ -26,6 +27,7 @@ from mpc.randomness import Stream
 MAX_WORDS = 1 << 28
 PRODUCTS = ("mul", "matmul", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
 _OPTIONS = ("stride", "padding", "output_padding", "dilation", "groups", "period_bits", "count")
+_LAYER_OPTIONS = ("stride", "padding", "dilation", "wanted")
 
 Shape = tuple[int, ...]
 
@@ -34,8 +36,9 @@ Shape = tuple[int, ...]
 class Request:
     """One tuple to deal: public shapes and names only.
 
-    `kind` is "product" (c = op(a, b, **options) mod 2^64), "square" (r, r^2), "and" (c = a & b, bitwise
-    shares), "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap),
+    `kind` is "product" (c = op(a, b, **options) mod 2^64), "layer" (mpc.protocols.product.LayerMask; the
+    option "wanted" says which of the two gradients), "square" (r, r^2), "and" (c = a & b, bitwise shares),
+    "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap),
     "truncation" (r, floor(r / divisor), top bit of r), "comparison" (mpc.protocols.compare.ComparisonMask) or
     "harmonics" (mpc.protocols.harmonics.HarmonicMask; options period_bits and count).
     """
@@ -57,7 +60,7 @@ class Request:
             kind, sizes, op, options, divisor = msgpack.unpackb(data, use_list=False)
             request = cls(kind, tuple(sizes), op, tuple(options), divisor)
             _check(request)
-        except (ValueError, TypeError, RuntimeError, msgpack.UnpackException) as error:
+        except (ValueError, TypeError, ArithmeticError, RuntimeError, msgpack.UnpackException) as error:
             raise ValueError(
                 f"not a request for correlated randomness ({len(data)} bytes): {error}"
             ) from error
@@ -147,6 +150,34 @@ def _matmul_size(a: Shape, b: Shape) -> Shape:
     return (*outer, *rows[-2:-1][: len(a) - 1], *columns[-1:][: len(b) - 1])
 
 
+def _layer(request: Request) -> tuple[layers.Layer, tuple[bool, bool]]:
+    options = dict(request.options)
+    wanted = options.pop("wanted", None)
+    if not isinstance(wanted, tuple) or tuple(map(type, wanted)) != (bool, bool):
+        raise ValueError(f"which of the two gradients are wanted must be two truth values, got {wanted!r}")
+    x, y = request.sizes
+    return layers.layer(request.op, x, y, options), wanted
+
+
+def _layer_value(request: Request) -> Shape:
+    """The shape of the layer's result, which its gradient has as well."""
+    options = tuple((name, value) for name, value in request.options if name != "wanted")
+    return _product_size(Request("product", request.sizes, request.op, options))
+
+
+def _layer_products(request: Request) -> list[_Shape]:
+    _, wanted = _layer(request)
+    gradients = [size for size, one in zip(request.sizes, wanted, strict=True) if one]
+    return [_Shape(size) for size in (_layer_value(request), *gradients)]
+
+
+def _derive_layer(request: Request, free: list[torch.Tensor]) -> list[torch.Tensor]:
+    a, b, g = free
+    layer, (left, right) = _layer(request)
+    gradients = ([layer.left(g, b)] if left else []) + ([layer.right(a, g)] if right else [])
+    return [layer.forward(a, b), *gradients]
+
+
 def count_wraps(shares: Sequence[torch.Tensor]) -> torch.Tensor:
     """How often the running sum of int64 shares leaves the range, up counted +1 and down -1."""
     total, wraps = shares[0], torch.zeros_like(shares[0])
@@ -190,6 +221,12 @@ _KINDS = {
         lambda request: [_Shape(_product_size(request))],
         lambda request, free, _: [_product(request, *free)],
     ),
+    "layer": _Kind(
+        2,
+        lambda request: [_Shape(size) for size in (*request.sizes, _layer_value(request))],
+        _layer_products,
+        lambda request, free, _: _derive_layer(request, free),
+    ),
     "square": _Kind(1, _as_given(), _as_given(), lambda request, free, _: [free[0] * free[0]]),
     "and": _Kind(
         2,
@@ -232,15 +269,19 @@ def _check(request: Request) -> None:
         raise ValueError(f"shapes are non-negative integers, got {request.sizes}")
     if request.kind == "product" and request.op not in PRODUCTS:
         raise ValueError(f"product {request.op!r} is none of {PRODUCTS}")
-    if unknown := {name for name, _ in request.options} - set(_OPTIONS):
-        raise ValueError(f"options {sorted(unknown)} are none of {_OPTIONS}")
+    known = _LAYER_OPTIONS if request.kind == "layer" else _OPTIONS
+    if unknown := {name for name, _ in request.options} - set(known):
+        raise ValueError(f"options {sorted(unknown)} are none of {known}")
     if request.kind == "truncation" and not 2 <= request.divisor < 1 << 62:
         raise ValueError(f"a divisor lies in [2, 2^62), got {request.divisor}")
     if request.kind in ("comparison", "harmonics") and len(request.sizes[0]) != 1:
         raise ValueError(f"{request.kind} are dealt in a row, got the shape {request.sizes[0]}")
     if request.kind == "harmonics":
         _check_harmonics(dict(request.options))
-    words = sum(math.prod(size) for size in (*request.sizes, *derived_sizes(request)))
+    derived = derived_sizes(request)
+    # A layer also draws a mask for its gradient, which has the shape of its value.
+    gradient = derived[:1] if request.kind == "layer" else ()
+    words = sum(math.prod(size) for size in (*request.sizes, *gradient, *derived))
     if words > MAX_WORDS:
         raise ValueError(f"at most {MAX_WORDS} words in one tuple, got {words}")
 
