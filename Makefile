@@ -58,12 +58,12 @@ sanitize: $(INSTALLED)
 
 # Everything that needs an NVIDIA GPU and could not be run without: the bits, the sanitizers, the benchmarks.
 # Needs CUDA's compute-sanitizer in PATH; fails at once where there is no GPU.
-GPU_SMALL := tests/he/test_gpu.py -q -p no:cacheprovider -k "(kernels_have and 12) or verbs"
+GPU_SMALL := tests/he/test_cuda_gpu.py -q -p no:cacheprovider -k "(kernels_have and 12) or verbs"
 gpu-check: $(INSTALLED)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[cuda]' --no-build-isolation
 	$(BIN)/python -c "from he.kernels.cuda.machines import module; module('cuda')"
 	$(BIN)/python -m pytest tests/he/kernels/test_kernels_cuda.py -m "slow or not slow"
-	$(BIN)/python -m pytest tests/he/test_gpu.py -m gpu --timeout 3600
+	$(BIN)/python -m pytest tests/he/test_cuda_gpu.py -m gpu --timeout 3600
 	compute-sanitizer --tool memcheck --error-exitcode 1 $(BIN)/python -m pytest -m gpu --timeout 3600 $(GPU_SMALL)
 	compute-sanitizer --tool racecheck --error-exitcode 1 $(BIN)/python -m pytest -m gpu --timeout 3600 $(GPU_SMALL)
 	$(BIN)/python -m pytest benchmarks/test_cuda.py --device cuda --size paper --benchmark-enable --benchmark-only \

@@ -6,6 +6,7 @@ A file whose process dies takes only the benchmark it was in with it: the rest o
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -75,7 +76,9 @@ class Job:
             record = Path(folder) / "record"
             record.touch()
             command = self.command(record, [entry.id for entry in self.done])
-            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
+            # Without what a pytest around this one tells its own processes, such as that there are several.
+            own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=own)
             try:
                 running = self._follow(process, record, report)
             finally:

@@ -44,6 +44,9 @@ def listen():
             watch("generate_random_ring_element", module, known.append)
     shared = crypten.mpc.primitives.ArithmeticSharedTensor
     watch("reveal_batch", shared, lambda values: opened.extend(value.clone() for value in values))
+    if "mpc.products" in sys.modules:
+        keep = lambda values: opened.extend(value.clone() for value in values)
+        watch("_open", sys.modules["mpc.products"], keep)
     provider = crypten.mpc.get_default_provider()
     deal = provider.generate_additive_triple
     def dealt(*args, **kwargs):
