@@ -16,12 +16,9 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
-
-from mpc.comparison import negatives
 from mpc.protocols.gates import GELU_HALF, GELU_SLOPE, SILU_QUARTER, SILU_SLOPE
 from mpc.protocols.harmonics import Series
-from mpc.smooth import SCALE_BITS, fits, values
+from mpc.smooth import SCALE_BITS, clamp, fits, values
 
 
 class Gate(NamedTuple):
@@ -71,15 +68,7 @@ def _bounded(crypten: Any, gate: Gate, x: Any) -> tuple[Any, Any]:
     """x moved between the bounds of the series, and what it exceeds the upper one by: four rounds."""
     if not fits(x):
         raise ValueError(f"{SCALE_BITS} fractional bits were expected, got {math.log2(x.encoder._scale):g}")
-    low, high = gate.series.low, gate.series.high
-    sides = x.clone()
-    sides.share = torch.stack([(x - low).share, (x - high).share])
-    test = negatives(crypten, sides)
-    under, inside = test.part.share[0], test.part.share[1]
-    above, moved = x.clone(), x.clone()
-    above.share = sides.share[1] - inside
-    moved.share = x.share - under - above.share
-    return moved, above
+    return clamp(crypten, x, gate.series.low, gate.series.high)
 
 
 def _value(crypten: Any, gate: Gate, inside: Any, above: Any) -> Any:

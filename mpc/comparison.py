@@ -30,15 +30,14 @@ def negatives(crypten: Any, x: Any) -> Negative:
     if not count:
         return Negative(_bits(crypten, x.share), x.clone())
     words = x.share.detach().contiguous().numpy().view(np.uint64).reshape(-1)
-    (sign,) = run_together(crypten, [sign_of(crypten, words)])
+    (sign,) = run_together(crypten, [_sign(crypten, words)])
     bit, part = (torch.from_numpy(own.view(np.int64)).reshape(x.share.shape) for own in sign)
     selected = x.clone()
     selected.share = part
     return Negative(_bits(crypten, bit), selected)
 
 
-def sign_of(crypten: Any, words: Array) -> Protocol[Sign]:
-    """The protocol for this party's shares of numbers in a row, with what it needs from the dealer."""
+def _sign(crypten: Any, words: Array) -> Protocol[Sign]:
     first = crypten.communicator.get().get_rank() == 0
     dealt = crypten.mpc.get_default_provider().comparison(words.size)
     return negative(words, dealt, first)

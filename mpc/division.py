@@ -78,18 +78,11 @@ def _by_whole(crypten: Any, share: torch.Tensor, divisor: torch.Tensor) -> torch
     return flat.reshape(share.shape)
 
 
-def divide_together(crypten: Any, shares: list[torch.Tensor], divisor: int) -> list[torch.Tensor]:
-    """Each tensor divided by one whole number, as `div_` does it; one opening for all."""
-    if crypten.communicator.get().get_world_size() == 1:
-        return [share.div(divisor, rounding_mode="trunc") for share in shares]
-    return divide_all(crypten, shares, [divisor] * len(shares))
-
-
 def divide_all(crypten: Any, shares: list[torch.Tensor], divisors: list[int]) -> list[torch.Tensor]:
-    """Shares of each tensor divided by its own number, for two or more parties.
-
-    Divisors of 2 or more. A dealt mask for each, one opening for all.
-    """
+    """Shares of each tensor over its own number, 2 or more; a dealt mask for each, one opening for all."""
+    if crypten.communicator.get().get_world_size() == 1:
+        pairs = zip(shares, divisors, strict=True)
+        return [share.div(number, rounding_mode="trunc") for share, number in pairs]
     communicator, provider = crypten.communicator.get(), crypten.mpc.get_default_provider()
     first = communicator.get_rank() == 0
     masks = [

@@ -24,7 +24,7 @@ from mpc.comparison import places, play, replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
-from mpc.division import divide_together, division
+from mpc.division import divide_all, division
 from mpc.gpu import replace_convolutions
 from mpc.losses import replace_losses
 from mpc.products import replace_products
@@ -174,7 +174,7 @@ def combine(wanted: Sequence[Sequence[tuple[float, Any]]]) -> list[Any]:
         shares = [(share_of(tensor), round(factor * 2**_COEFFICIENT_BITS)) for factor, tensor in terms]
         parts = [share * (factor * (scale // own)) for (share, own), factor in shares]
         totals.append(functools.reduce(operator.add, parts))
-    quotients = divide_together(crypten, totals, 1 << _COEFFICIENT_BITS)
+    quotients = divide_all(crypten, totals, [1 << _COEFFICIENT_BITS] * len(totals))
     return [from_share(quotient, scale) for quotient in quotients]
 
 

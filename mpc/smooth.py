@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc.comparison import play, run_together, sign_of
+from mpc.comparison import negatives, play, run_together
 from mpc.protocols import harmonics
-from mpc.protocols.harmonics import QuotientMask, Series
+from mpc.protocols.harmonics import Series
 from mpc.protocols.series import EXPONENTIAL, RECIPROCAL, SIGMOID, TANH
 
 # More fractional bits in the argument than one period has room for would be cut, fewer are exact.
@@ -36,7 +36,7 @@ def _bounded(crypten: Any, series: Series, original: Callable[[Any], Any]) -> Ca
     def function(self: Any) -> Any:
         if crypten.cfg.functions.sigmoid_tanh_method != "reciprocal" or not fits(self):
             return original(self)
-        return values(crypten, _clamp(crypten, self, series.low, series.high), series)
+        return values(crypten, clamp(crypten, self, series.low, series.high)[0], series)
 
     return function
 
@@ -48,7 +48,8 @@ def _softmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, dim, **more)
         x = self.transpose(dim, -1)
         below = x - play(crypten, x)[0]
-        powers = values(crypten, _clamp(crypten, below, EXPONENTIAL.low, None), EXPONENTIAL)
+        raised = below - negatives(crypten, below - EXPONENTIAL.low).part
+        powers = values(crypten, raised, EXPONENTIAL)
         total = powers.sum(-1, keepdim=True)
         if powers.size(-1) <= RECIPROCAL.high:
             inverse = values(crypten, total, RECIPROCAL)
@@ -76,17 +77,15 @@ def _with_words(x: Any, words: np.ndarray[Any, Any]) -> Any:
     return result
 
 
-def _clamp(crypten: Any, x: Any, low: float, high: float | None) -> Any:
-    """x moved into [low, high], both tests at once: 4 rounds, 12.25 bytes a test to each other party."""
-    above = x - low
-    if not x.nelement():
-        return x
-    if high is None:
-        (under,) = run_together(crypten, [sign_of(crypten, _words(above))])
-        return _with_words(x, _words(x) - under.selected)
-    over = x - high
-    under, inside = run_together(crypten, [sign_of(crypten, _words(part)) for part in (above, over)])
-    return _with_words(x, _words(x) - under.selected - (_words(over) - inside.selected))
+def clamp(crypten: Any, x: Any, low: float, high: float) -> tuple[Any, Any]:
+    """x moved into [low, high], and what it exceeds `high` by; both tests at once, in four rounds."""
+    sides = x.clone()
+    sides.share = torch.stack([(x - low).share, (x - high).share])
+    under, inside = negatives(crypten, sides).part.share
+    above, moved = x.clone(), x.clone()
+    above.share = sides.share[1] - inside
+    moved.share = x.share - under - above.share
+    return moved, above
 
 
 def values(
@@ -104,7 +103,6 @@ def values(
     divisor = harmonics.quotient_divisor(result_bits)
     mask = provider.truncation_mask((words.size,), divisor)
     first = crypten.communicator.get().get_rank() == 0
-    quotient = QuotientMask(*(part.numpy().view(np.uint64) for part in mask))
-    protocol = harmonics.evaluate(words, series, scale_bits, result_bits, dealt, quotient, first)
+    protocol = harmonics.evaluate(words, series, scale_bits, result_bits, dealt, mask, first)
     (share,) = run_together(crypten, [protocol])
     return _with_words(x, share)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.worker import bits, serve
+from benchmarks.peers.worker import checks, serve
 from he.ckks import encoding, encrypt, evaluate, keyswitch
 from he.ckks.keys import EvaluationKeys, PublicKey, SecretKey
 from he.ckks.params import CkksParams, CkksSpec
@@ -36,16 +36,11 @@ def set_up(case: dict[str, Any]) -> Any:
         "multiply": lambda: evaluate.multiply_rescale(keys, x, x),
         "rotate": lambda: keyswitch.rotate(keys, x, 1),
     }
-    checks = {
-        "encode": lambda got: bits(encoding.decode(ring, got).real, values),
-        "encrypt": lambda got: bits(decrypt(got), values),
-        "decrypt": lambda got: bits(got, values),
-        "add": lambda got: bits(decrypt(got), 2 * values),
-        "multiply_plain": lambda got: bits(decrypt(got), values * values),
-        "multiply": lambda got: bits(decrypt(got), values * values),
-        "rotate": lambda got: bits(decrypt(got), np.roll(values, -1)),
-    }
-    return {"log_qp": params.log_qp, "digits": ring.gadget(level).digits}, verbs, checks
+    return (
+        {"log_qp": params.log_qp, "digits": ring.gadget(level).digits},
+        verbs,
+        checks(values, lambda got: encoding.decode(ring, got).real, decrypt, lambda got: got),
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import openfhe as fhe
-from worker import bits, serve
+from worker import checks, serve
 
 
 def set_up(case: dict[str, Any]) -> Any:
@@ -45,20 +45,11 @@ def set_up(case: dict[str, Any]) -> Any:
         "multiply": lambda: context.Rescale(context.EvalMult(x, x)),
         "rotate": lambda: context.EvalRotate(x, 1),
     }
-    checks = {
-        "encode": lambda got: bits(read(got), values),
-        "encrypt": lambda got: bits(decrypt(got), values),
-        "decrypt": lambda got: bits(read(got), values),
-        "add": lambda got: bits(decrypt(got), 2 * values),
-        "multiply_plain": lambda got: bits(decrypt(got), values * values),
-        "multiply": lambda got: bits(decrypt(got), values * values),
-        "rotate": lambda got: bits(decrypt(got), np.roll(values, -1)),
-    }
     # P is not shown by the wrapper: as many primes of 60 bits as one digit's modulus needs, at least.
     log_q = math.log2(context.GetModulus()) if hasattr(context, "GetModulus") else 60 + 40 * case["depth"]
     per_digit = -(-(case["depth"] + 1) // case["digits"])
     log_p = 60 * -(-(60 + 40 * (per_digit - 1)) // 60)
-    return {"log_qp": log_q + log_p, "digits": case["digits"]}, verbs, checks
+    return {"log_qp": log_q + log_p, "digits": case["digits"]}, verbs, checks(values, read, decrypt, read)
 
 
 if __name__ == "__main__":

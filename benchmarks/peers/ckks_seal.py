@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tenseal.sealapi as api
 
-from benchmarks.peers.worker import bits, serve
+from benchmarks.peers.worker import checks, serve
 
 
 def set_up(case: dict[str, Any]) -> Any:
@@ -72,17 +72,8 @@ def set_up(case: dict[str, Any]) -> Any:
         "multiply": multiply,
         "rotate": lambda: new(lambda x, out: evaluator.apply_galois(x, 3, galois, out), x),
     }
-    checks = {
-        "encode": lambda got: bits(decode(got), values),
-        "encrypt": lambda got: bits(decrypt(got), values),
-        "decrypt": lambda got: bits(got, values),
-        "add": lambda got: bits(decrypt(got), 2 * values),
-        "multiply_plain": lambda got: bits(decrypt(got), values * values),
-        "multiply": lambda got: bits(decrypt(got), values * values),
-        "rotate": lambda got: bits(decrypt(got), np.roll(values, -1)),
-    }
     log_qp = math.fsum(math.log2(q.value()) for q in parms.coeff_modulus())
-    return {"log_qp": log_qp}, verbs, checks
+    return {"log_qp": log_qp}, verbs, checks(values, decode, decrypt, lambda got: got)
 
 
 if __name__ == "__main__":

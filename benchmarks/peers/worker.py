@@ -63,3 +63,23 @@ def bits(got: Any, expected: Any) -> float | None:
 
     error = float(np.sqrt(np.mean(np.abs(np.asarray(got) - np.asarray(expected)) ** 2)))
     return round(-float(np.log2(error)), 1) if error else None
+
+
+def checks(
+    values: Any, decode: Callable[[Any], Any], decrypt: Callable[[Any], Any], read: Callable[[Any], Any]
+) -> dict[str, Callable[[Any], float | None]]:
+    """The checks of all verbs on a ciphertext of `values`, a NumPy array.
+
+    `decode` takes what "encode" gives, `decrypt` a ciphertext and `read` what "decrypt" gives to numbers.
+    """
+    import numpy as np
+
+    return {
+        "encode": lambda got: bits(decode(got), values),
+        "encrypt": lambda got: bits(decrypt(got), values),
+        "decrypt": lambda got: bits(read(got), values),
+        "add": lambda got: bits(decrypt(got), 2 * values),
+        "multiply_plain": lambda got: bits(decrypt(got), values * values),
+        "multiply": lambda got: bits(decrypt(got), values * values),
+        "rotate": lambda got: bits(decrypt(got), np.roll(values, -1)),
+    }

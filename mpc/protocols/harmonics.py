@@ -28,9 +28,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from mpc.protocols.opening import Array, Part, Protocol
-from mpc.protocols.truncate import OFFSET, RING
+from mpc.protocols.truncate import RING, TruncationMask, hide, unmask
 
 # Fractional bits of dealt harmonics, and of the coefficients they are multiplied by. |f| must stay below 4.
 HARMONIC_BITS = 30
@@ -78,14 +79,6 @@ class HarmonicMask(NamedTuple):
     sines: Array
 
 
-class QuotientMask(NamedTuple):
-    """`mpc.protocols.truncate.TruncationMask` as uint64."""
-
-    r: Array
-    quotient: Array
-    top_bit: Array
-
-
 def derive(r: Array, period_bits: int, count: int) -> tuple[Array, Array]:
     """The dealer's part: cosines and sines of all harmonics of r in the clear, (count, n) uint64."""
     cosines, sines = harmonics(r, period_bits, count)
@@ -98,7 +91,7 @@ def evaluate(
     scale_bits: int,
     result_bits: int,
     dealt: HarmonicMask,
-    mask: QuotientMask,
+    mask: TruncationMask,
     first: bool,
 ) -> Protocol[Array]:
     """This party's share of f(x) with `result_bits` fractional bits, (n,) uint64.
@@ -115,22 +108,16 @@ def evaluate(
     total = (by_cosine * dealt.cosines).sum(axis=0) + (by_sine * dealt.sines).sum(axis=0)
     divisor = quotient_divisor(result_bits)
     if first:
-        total = total + np.uint64(((series.constant << HARMONIC_BITS) + OFFSET) % RING)
-    (opened,) = yield [Part(total + mask.r)]
-    return _quotient(opened, divisor, mask, first)
+        total = total + np.uint64((series.constant << HARMONIC_BITS) % RING)
+    hidden = hide(torch.from_numpy(total.view(np.int64)), mask, first)
+    (opened,) = yield [Part(hidden.numpy().view(np.uint64))]
+    quotient = unmask(torch.from_numpy(opened.view(np.int64)), divisor, mask, first)
+    result: Array = quotient.numpy().view(np.uint64)
+    return result
 
 
 def quotient_divisor(result_bits: int) -> int:
     return 1 << (HARMONIC_BITS + COEFFICIENT_BITS - result_bits)
-
-
-def _quotient(c: Array, divisor: int, mask: QuotientMask, first: bool) -> Array:
-    """As `mpc.protocols.truncate.unmask`."""
-    wrapped = mask.top_bit * (np.uint64(1) - (c >> np.uint64(63)))
-    result: Array = wrapped * np.uint64(RING // divisor) - mask.quotient
-    if first:
-        result = result + c // np.uint64(divisor) - np.uint64(OFFSET // divisor)
-    return result
 
 
 def harmonics(words: Array, period_bits: int, count: int) -> tuple[Array, Array]:

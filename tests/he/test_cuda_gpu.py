@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_verbs import diagonals, verbs
 
 import he
 from he import kernels
-from he.ckks import linear
 from he.ckks.params import CkksParams, CkksSpec
 from he.engines.cuda import CudaEngine
 from he.engines.native import NativeEngine
@@ -184,18 +184,8 @@ def test_kernels_on_both_arithmetics_agree() -> None:
 
 PARAMS = CkksParams.from_spec(CkksSpec(log_n=13, depth=3, special=2, insecure=True))
 ROTATIONS = (1, 2, 7)
-DIAGONALS = linear.split({k: np.cos(np.arange(4096) * k) for k in (0, 1, 2, 3)}, 2)
-VERBS: dict[str, Callable[..., Any]] = {
-    "add": lambda e, x, y: e.add(x, y),
-    "add_plain": lambda e, x, y: e.add_plain(x, e.encode(np.arange(512) / 512, 3, 2.0**40)),
-    "add_number": lambda e, x, y: e.add_number(x, -0.75),
-    "multiply": lambda e, x, y: e.multiply(x, y),
-    "drop": lambda e, x, y: e.multiply(e.drop(x, 1), e.drop(y, 1)),
-    "rotate": lambda e, x, y: e.add(*e.rotate(x, [1, 7])),
-    "fold": lambda e, x, y: e.fold(x, [1, 2]),
-    "linear": lambda e, x, y: e.linear(x, e.encode_linear(DIAGONALS, 3, 2.0**40)),
-    "polynomial": lambda e, x, y: e.polynomial(x, [0.5, 0.25, -0.5, 0.125]),
-}
+DIAGONALS = diagonals(4096)
+VERBS = verbs(4096)
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from mpc.protocols.harmonics import (
     LARGEST_COUNT,
     LARGEST_PERIOD_BITS,
     HarmonicMask,
-    QuotientMask,
     Series,
     evaluate,
     harmonics,
     quotient_divisor,
 )
 from mpc.protocols.opening import Array
+from mpc.protocols.truncate import TruncationMask
 
 SCALE = 1 << 16
 SERIES: dict[str, tuple[Series, Callable[[Array], Array]]] = {
@@ -42,7 +42,7 @@ def values(
     quotients = dealt(Request("truncation", ((raw.size,),), divisor=quotient_divisor(16)), parties, seed + 1)
     shares = shared(raw.astype(np.int64).view(np.uint64), parties, seed)
     protocols = [
-        evaluate(share, own, 16, 16, HarmonicMask(*words(mask)), QuotientMask(*words(quotient)), rank == 0)
+        evaluate(share, own, 16, 16, HarmonicMask(*words(mask)), TruncationMask(*quotient), rank == 0)
         for rank, (share, mask, quotient) in enumerate(zip(shares, masks, quotients, strict=True))
     ]
     return np.sum(run(protocols, record), axis=0, dtype=np.uint64).view(np.int64)
