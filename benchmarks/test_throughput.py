@@ -108,11 +108,17 @@ def test_a_batch_of_images(benchmark: Any, tmp_path: Path) -> None:
     encrypt_s = time.perf_counter() - start
     response = benchmark.pedantic(lambda: server.predict(request), rounds=3, warmup_rounds=1)
     scores, exact = client.decrypt(response), network()(batch)
-    np.testing.assert_array_equal(scores.argmax(axis=1), exact.argmax(axis=1))
-    assert np.abs(scores - model.predict_clear(batch)).max() < model.predicted_error(batch)
+    bound = model.predicted_error(batch)
+    assert np.abs(scores - model.predict_clear(batch)).max() < bound
+    first, second = np.sort(exact, axis=1)[:, :-3:-1].T
+    certain = first - second > 2 * bound  # of the others the noise may decide: their two scores are that near
+    np.testing.assert_array_equal(scores.argmax(axis=1)[certain], exact.argmax(axis=1)[certain])
+    assert certain.mean() > 0.99
     benchmark.extra_info.update(
         plan=str(model.plan.params),
         images=len(batch),
+        same_label=int((scores.argmax(axis=1) == exact.argmax(axis=1)).sum()),
+        predicted_error=bound,
         client_encrypt_s=round(encrypt_s, 2),
         largest_error=float(np.abs(scores - exact).max()),
         keys_bytes=len(keys),

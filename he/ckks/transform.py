@@ -5,9 +5,9 @@ for all baby steps; their products with the diagonals are added over Q P; each g
 division by P, here with the rescaling in it, ends it all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,12 @@ from he.ckks.ring import Ring, Values
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearMap:
-    """rows: giant step g -> baby step b -> diagonal (level + 1 + special, N) over QP, for one level."""
+    """rows: giant step g -> its baby steps. weights: their diagonals over QP one after the other, (diagonals,
+    level + 1 + special, entries) as `kernels.compact` leaves them, for one level.
+    """
 
-    rows: Mapping[int, Mapping[int, Values]]
+    rows: Mapping[int, Sequence[int]]
+    weights: NDArray[Any]
     level: int
     scale: float
 
@@ -34,18 +37,20 @@ class LinearMap:
         return sorted({b for row in self.rows.values() for b in row})
 
     def __repr__(self) -> str:
-        return f"LinearMap({sum(map(len, self.rows.values()))} diagonals, level={self.level})"
+        return f"LinearMap({len(self.weights)} diagonals, level={self.level})"
 
 
 def encode(ring: Ring, diagonals: Diagonals, level: int, scale: float) -> LinearMap:
     """The diagonals as plaintexts; ValueError if there is none."""
     if not diagonals.rows:
         raise ValueError("0 diagonals given, expected at least one that is not zero")
-    rows = {
-        g: {b: encoding.encode_extended(ring, d, level, scale).poly for b, d in row.items()}
-        for g, row in diagonals.rows.items()
-    }
-    return LinearMap(rows, level, scale)
+    polys = (
+        encoding.encode_extended(ring, d, level, scale).poly
+        for row in diagonals.rows.values()
+        for d in row.values()
+    )
+    rows = {g: tuple(row) for g, row in diagonals.rows.items()}
+    return LinearMap(rows, kernels.compact(polys, ring.extended(level)), level, scale)
 
 
 def apply(keys: EvaluationKeys, x: Ciphertext, linear: LinearMap) -> Ciphertext:
@@ -53,10 +58,11 @@ def apply(keys: EvaluationKeys, x: Ciphertext, linear: LinearMap) -> Ciphertext:
     expect_level("the linear map", linear.level, x.level)
     ring = keys.ring
     finisher = ring.finisher(x.level)
-    babies = _babies(keys, x, linear.baby_steps)
-    basis, total = ring.extended(x.level), None
-    for g, row in linear.rows.items():
-        inner = kernels.weighted_sum(list(row.values()), [babies[b] for b in row], basis)
+    steps, basis, total = linear.baby_steps, ring.extended(x.level), None
+    babies, place = _babies(keys, x, steps), {b: i for i, b in enumerate(steps)}
+    rows = [[place[b] for b in row] for row in linear.rows.values()]
+    inners = kernels.weighted_sums(linear.weights, [babies[b] for b in steps], rows, basis)
+    for g, inner in zip(linear.rows, inners, strict=True):
         moved = _giant(keys, inner, g, x.level)
         total = moved if total is None else kernels.add(total, moved, basis, out=total)
     assert total is not None  # `encode` refuses a map without diagonals

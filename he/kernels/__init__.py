@@ -4,7 +4,7 @@ each.
 Reading order: `dispatch` (which paths this machine has, and what an argument must look like), `handles`
 (precomputed tables, built once by the caller), then the kernels: `ring` (NTT, element-wise, automorphisms),
 `basis` (base conversion, division by moduli), `switching` (key switching), `matrix` (integers times vectors
-of polynomials), `stream` (random polynomials from seeds), `embedding` (the encoder), `packing` (bytes).
+of polynomials), `weights` (sums weighted with plaintexts), `stream` (random polynomials from seeds), `embedding` (the encoder), `packing` (bytes).
 `reference` holds the meaning of each; `native` the C++, `cuda` the same for NVIDIA GPUs, where "path" is
 "cuda" and arrays are CuPy's, between `to_device` and `to_host`.
 
@@ -46,8 +46,8 @@ from he.kernels.switching import (
     key_switch,
     key_switch_digits,
     relinearise_each,
-    weighted_sum,
 )
+from he.kernels.weights import compact, weighted_sums
 
 __all__ = [
     "Basis",
@@ -62,6 +62,7 @@ __all__ = [
     "automorphism",
     "automorphism_ntt",
     "available",
+    "compact",
     "compose",
     "convert",
     "copy",
@@ -95,6 +96,6 @@ __all__ = [
     "unembed",
     "uniform",
     "unpack",
-    "weighted_sum",
+    "weighted_sums",
     "zero",
 ]

@@ -1,4 +1,4 @@
-"""Hybrid key switching and weighted sums, in coarse calls. Meaning: `reference/switching.py`.
+"""Hybrid key switching, in coarse calls. Meaning: `reference/switching.py`.
 
 A key is an array (D, 2, L + K, N) of NTT values for the full chain of L moduli and the K special primes;
 `reference/switching.py` says what it must encrypt. At a level of l <= L moduli the calls below use its first
@@ -136,24 +136,4 @@ def key_switch_digits(
     native(gadget.basis.path).key_switch_digits(
         gadget.handle, digits, list(keys), exponents, addend, bool(rescale), out
     )
-    return out
-
-
-def weighted_sum(weights: Sequence[U64], vectors: Sequence[U64], basis: Basis) -> U64:
-    """sum_t weights_t vectors_t mod q, NTT values: plaintexts (limbs, N) and ciphertexts (C, limbs, N), as
-    many -> (C, limbs, N).
-
-    Any sequence of arrays will do, a stacked array among them; nothing is copied.
-    """
-    if len(weights) != len(vectors) or not len(weights):
-        raise ValueError(
-            f"got {len(weights)} weights and {len(vectors)} vectors, expected as many of both, at least one"
-        )
-    for weight, vector in zip(weights, vectors, strict=True):
-        check_poly(weight, "weight", basis.limbs, basis.n, 2)
-        check_array(vector, "vector", "uint64", (len(vectors[0]), basis.limbs, basis.n), 3)
-    if basis.handle is None:
-        return reference.weighted_sum(weights, vectors, basis.moduli)
-    out = empty(vectors[0].shape, basis)
-    native(basis.path).weighted_sum(basis.handle, list(weights), list(vectors), out)
     return out

@@ -25,6 +25,8 @@ SPREAD_BYTES = 1 << 26
 """Keys and weights of a measurement take as much: more than a second-level cache, less than a plan's."""
 TERMS = 12
 """Products in one sum: about what a giant step of a plan has; they share the rotated inputs."""
+SUMS = 8
+"""Sums in one linear map: its giant steps."""
 CALLS = 4
 """Python around a kernel call of a run: checks, tables, the ciphertext made of the result, in bare calls."""
 VERSION = 2
@@ -70,10 +72,11 @@ def measure(log_n: int, spread_bytes: int = SPREAD_BYTES) -> Rates:
     )
     keys = [key.copy() for _ in range(max(2, spread_bytes // key.nbytes))]
     key_s = _least(lambda: [kernels.inner_product(digits, k, gadget) for k in keys]) / len(keys) - call_s
-    pairs = [key[0].copy() for _ in range(TERMS)]
-    groups = [[pair[0].copy() for pair in pairs] for _ in range(max(2, spread_bytes // 6 // key[0].nbytes))]
-    product_s = _least(lambda: [kernels.weighted_sum(group, pairs, basis) for group in groups])
-    product_s = (product_s / len(groups) - call_s) / TERMS
+    pairs, plain = [key[0].copy() for _ in range(TERMS)], kernels.compact([key[0, 0]] * TERMS * SUMS, basis)
+    groups = [plain.copy() for _ in range(max(2, spread_bytes // plain.nbytes))]
+    rows = [list(range(TERMS))] * SUMS
+    product_s = _least(lambda: [kernels.weighted_sums(group, pairs, rows, basis) for group in groups])
+    product_s = (product_s / len(groups) - call_s) / (TERMS * SUMS)
     entries = basis.limbs * basis.n
     return Rates(
         transform_ns=1e9 * transform_s / (gadget.digits * entries * math.log2(basis.n) / 2),

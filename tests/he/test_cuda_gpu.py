@@ -115,8 +115,9 @@ def hoisted(b: Both) -> None:
 
 
 def sums(b: Both) -> None:
-    arrays = b.residues(b.cpu, 3), b.residues(b.cpu, 3, 2)
-    b.agree(lambda i, w, v: kernels.weighted_sum(list(w), list(v), (b.gpu, b.cpu)[i]), *arrays)
+    entries, rows = b.cpu.n >> int(b.rng.integers(5)), [[0, 2], [1, 1, 0]]
+    arrays = np.ascontiguousarray(b.residues(b.cpu, 5)[..., :entries]), b.residues(b.cpu, 3, 2)
+    b.agree(lambda i, w, v: kernels.weighted_sums(w, list(v), rows, (b.gpu, b.cpu)[i]), *arrays)
 
 
 def matrices(b: Both) -> None:

@@ -138,6 +138,8 @@ class WeightedSum(Structure):
         ("limbs", c_uint32),
         ("count", c_uint32),
         ("more", c_uint32),
+        ("log_run", c_uint32),
+        ("narrow", c_uint32),
         ("weights", c_uint64 * TOGETHER),
         ("vectors", c_uint64 * TOGETHER),
     )

@@ -384,24 +384,33 @@ class Module:
 
     # Sums of products.
 
-    def weighted_sum(
-        self, basis: tables.Basis, weights: Sequence[Array], vectors: Sequence[Array], out: Array
+    def weighted_sums(
+        self,
+        basis: tables.Basis,
+        weights: Array,
+        vectors: Sequence[Array],
+        starts: Sequence[int],
+        places: Sequence[int],
+        out: Array,
     ) -> None:
-        """(limbs, N) and (C, limbs, N), as many -> (C, limbs, N)."""
+        """(T, limbs, M) and (C, limbs, N) each, sums over the terms from one start on -> (sums, C, limbs, N)."""
         pointer = self.machine.pointer
-        for first in range(0, len(weights), TOGETHER):
-            some = slice(first, first + TOGETHER)
-            a = of.WeightedSum(
-                out=pointer(out),
-                moduli=basis.modulus_table,
-                log_n=basis.log_n,
-                limbs=basis.limbs,
-                count=len(weights[some]),
-                more=first > 0,
-                weights=tuple(map(pointer, weights[some])),
-                vectors=tuple(map(pointer, vectors[some])),
-            )
-            self._launch("weighted_sum", basis.n, basis.limbs, _batch(out), a)
+        for start, end, total in zip(starts, starts[1:], out, strict=False):
+            for first in range(start, end, TOGETHER):
+                some = range(first, min(first + TOGETHER, end))
+                a = of.WeightedSum(
+                    out=pointer(total),
+                    moduli=basis.modulus_table,
+                    log_n=basis.log_n,
+                    limbs=basis.limbs,
+                    count=len(some),
+                    more=first > start,
+                    log_run=(basis.n // weights.shape[-1]).bit_length() - 1,
+                    narrow=weights.itemsize == 4,
+                    weights=tuple(pointer(weights[t]) for t in some),
+                    vectors=tuple(pointer(vectors[places[t]]) for t in some),
+                )
+                self._launch("weighted_sum", basis.n, basis.limbs, _batch(total), a)
 
     def matrix_product(
         self, basis: tables.Basis, matrix: tables.IntegerMatrix, vectors: Sequence[Array], out: Array

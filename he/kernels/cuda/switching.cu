@@ -52,7 +52,9 @@ struct WeightedSum {
     u64* out;
     const Modulus* moduli;
     u32 log_n, limbs, count, more;  // more: add to what is in `out`
-    const u64 *weights[MOST], *vectors[MOST];
+    u32 log_run, narrow;            // one entry of a weight stands for 2^log_run; narrow: it has four bytes
+    const void* weights[MOST];
+    const u64* vectors[MOST];
 };
 
 KERNEL(weighted_sum, WeightedSum) {
@@ -61,7 +63,11 @@ KERNEL(weighted_sum, WeightedSum) {
         const u64 n = (u64(block_y) << a.log_n) + block_x * threads + thread;
         const u64 at = ((u64(block_z) * a.limbs) << a.log_n) + n;
         word sum = a.more ? load(a.out[at]) : 0;
-        for (u32 t = 0; t < a.count; ++t) sum = add(sum, mul(load(a.vectors[t][at]), load(a.weights[t][n]), f), f);
+        for (u32 t = 0; t < a.count; ++t) {
+            const u64 entry = n >> a.log_run;  // rows of weights follow each other as those of polynomials do
+            const u64 weight = a.narrow ? static_cast<const u32*>(a.weights[t])[entry] : static_cast<const u64*>(a.weights[t])[entry];
+            sum = add(sum, mul(load(a.vectors[t][at]), load(weight), f), f);
+        }
         a.out[at] = store(sum);
     }
 }

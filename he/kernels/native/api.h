@@ -41,6 +41,19 @@ struct NttTable {
     Factor last[2];  // 1/n and psi^(-n/2)/n: the two products of the inverse transform's last level
 };
 
+// Residues w_t of weights, of four or of eight bytes each, `step` entries from one weight to the next; entry i stands for the words
+// from i 2^log_run to (i + 1) 2^log_run of a row.
+struct WeightRows {
+    const void* first;
+    size_t step;
+    u32 log_run;
+    bool narrow;
+    WeightRows from(size_t entry) const {
+        const size_t bytes = entry * (narrow ? sizeof(u32) : sizeof(u64));
+        return {static_cast<const char*>(first) + bytes, step, log_run, narrow};
+    }
+};
+
 enum class Op { add, sub, neg, mul, mul_add };
 
 // Callers of dot go through long rows in pieces of this many words, so that what several calls share stays in the first-level cache.
@@ -77,6 +90,10 @@ struct Path {
     // out_k = sum_t x_{places_t} w_{4t+k} mod q for the four k, x_p being the `len` words from x + p len on, w residues; len is a
     // multiple of 16. Several out may be the same, for what nobody reads.
     void (*matrix_rows)(const Modulus& m, const u64* x, size_t len, const u32* places, const u64* w, size_t terms, u64* const out[4]);
+    // The weighted sums of `components` neighbouring rows: out_c = sum_t x_{places_t, c} w_t mod q, x_{p, c} being the `len` words from
+    // x + (p components + c) len on; len is a multiple of 16 or of n. out_c starts out_step words after out_{c-1}.
+    void (*weighted_rows)(const Modulus& m, const u64* x, size_t components, size_t len, const u32* places, const WeightRows& w,
+                          size_t terms, u64* out, size_t out_step);
     // What combine would give for one source modulus: x centred, from [0, source) to at most source / 2 in size, modulo q in [0, 4q).
     void (*centre)(const Modulus& m, const u64* x, u64 source, u64* out, size_t n);
     // floor(0.5 + sum_t x_t inverse_t) in doubles, in the order of t, products and sums rounded one by one.

@@ -90,6 +90,26 @@ struct Fma {
         return far ? acc_reduce(x, m) : x;
     }
 
+    struct Spread {
+        u32 log_run;
+        __m128i few;
+        __m256i few_wide, source;  // source: pairs of 32-bit lanes
+        explicit Spread(u32 k) : log_run(k) {
+            const int run = k < 2 ? 1 << k : 4, count = 4 / run;
+            few = _mm_cmpgt_epi32(_mm_set1_epi32(count), _mm_setr_epi32(0, 1, 2, 3));
+            few_wide = _mm256_cvtepi32_epi64(few);
+            const int b = 2 * (1 / run), c = 2 * (2 / run), d = 2 * (3 / run);
+            source = _mm256_setr_epi32(0, 1, b, b + 1, c, c + 1, d, d + 1);
+        }
+        Ymm spread(__m256i loaded) const { return to_double(_mm256_permutevar8x32_epi32(loaded, source)); }
+        Ymm load(const u32* w, size_t i) const {
+            return spread(_mm256_cvtepu32_epi64(_mm_maskload_epi32(reinterpret_cast<const int*>(w + (i >> log_run)), few)));
+        }
+        Ymm load(const u64* w, size_t i) const {
+            return spread(_mm256_maskload_epi64(reinterpret_cast<const long long*>(w + (i >> log_run)), few_wide));
+        }
+    };
+
     static Acc acc(Ymm x) { return x; }
     static void acc_add(Acc& a, Ymm x, Ymm y, const Mod& m) {
         const Ymm h = _mm256_mul_pd(x, y), u = rounded(_mm256_mul_pd(h, m.inverse));
@@ -259,7 +279,7 @@ const Path& avx2_path() {
     static const Path path = {
         "avx2",         32,             supported,         factor,        2,              32,
         make_tail,      forward,        inverse,           permute_scalar, R::elementwise, R::add_scalar,
-        R::mul_factor,  R::sub_mul_add, R::dot,            R::combine,    R::matrix_rows, R::centre,      R::quotient,    R::reduce_words,
+        R::mul_factor,  R::sub_mul_add, R::dot,            R::combine,    R::matrix_rows, R::weighted_rows, R::centre,      R::quotient,    R::reduce_words,
         R::lift,        ChaCha<Lanes8>::blocks, count_rows<Words4>, embed_rows,   unembed_rows,   round_rows};
     return path;
 }

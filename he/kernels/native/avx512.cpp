@@ -77,6 +77,23 @@ struct Ifma {
         return far ? cut(low_(x, latticework::high(x, m.ratio), m.minus_q)) : x;
     }
 
+    struct Spread {
+        u32 log_run;
+        __mmask8 few;
+        Zmm source;
+        explicit Spread(u32 k)
+            : log_run(k),
+              few(static_cast<__mmask8>((1u << (k < 3 ? 8 >> k : 1)) - 1)),
+              source(_mm512_srlv_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), all(k < 3 ? k : 3))) {}
+        Zmm load(const u32* w, size_t i) const {
+            const __m256i loaded = _mm256_maskz_loadu_epi32(few, w + (i >> log_run));
+            return _mm512_permutexvar_epi64(source, _mm512_cvtepu32_epi64(loaded));
+        }
+        Zmm load(const u64* w, size_t i) const {
+            return _mm512_permutexvar_epi64(source, _mm512_maskz_loadu_epi64(few, w + (i >> log_run)));
+        }
+    };
+
     static Acc acc(Zmm x) { return {x, zero()}; }
     static void acc_add(Acc& a, Zmm x, Zmm y, const Mod&) {
         a.low = Ifma::low_(a.low, x, y);
@@ -350,7 +367,7 @@ const Path& avx512_path() {
     static const Path path = {
         "avx512",    128,           supported,       factor,    3, 32, make_tail,    forward,           inverse,
         permute,     R::elementwise, R::add_scalar,  R::mul_factor, R::sub_mul_add,    R::dot,
-        R::combine,  R::matrix_rows, R::centre, R::quotient,   R::reduce_words, R::lift,       ChaCha<Lanes16>::blocks, count_rows<Words8>,
+        R::combine,  R::matrix_rows, R::weighted_rows, R::centre, R::quotient,   R::reduce_words, R::lift,       ChaCha<Lanes16>::blocks, count_rows<Words8>,
         embed_rows,  unembed_rows,  round_rows};
     return path;
 }

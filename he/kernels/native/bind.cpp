@@ -113,6 +113,22 @@ IntegerMatrix make_matrix(size_t height, size_t width, const Integers& used, con
     return m;
 }
 
+// weights (terms, limbs, entries): entries divides n, and both are powers of two.
+template <class T>
+void weigh(const Basis& b, const Array<const T>& weights, const std::vector<In>& vectors, const std::vector<size_t>& starts,
+           const std::vector<u32>& places, Out out) {
+    expect(weights.ndim() == 3 && weights.shape(0) == places.size() && weights.shape(1) == b.limbs(), "weights");
+    const size_t entries = weights.shape(2), count = starts.size() - 1;
+    u32 log_run = 0;
+    while (log_run < 17 && entries << log_run < b.n) ++log_run;
+    expect(entries << log_run == b.n, "weights");
+    expect(starts.size() >= 2 && starts[0] == 0 && starts[count] == places.size() && std::is_sorted(starts.begin(), starts.end()), "starts");
+    expect(std::all_of(places.begin(), places.end(), [&](u32 p) { return p < vectors.size(); }), "places");
+    const size_t poly = b.limbs() * b.n, components = count_of(out, count * poly, "out");
+    weighted_sums(b, {weights.data(), b.limbs() * entries, log_run, sizeof(T) == sizeof(u32)},
+                  pointers(vectors, out.size() / count, "vector"), {starts, places}, components, out.data());
+}
+
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
 
 void bind_handles(nb::module_& m) {
@@ -205,12 +221,8 @@ void bind_ring(nb::module_& m) {
     m.def("automorphism_ntt", [](const Basis& b, In x, u64 k, Out out) {
         automorphism_ntt(b, x.data(), k, out.data(), polys_of(b, x, out));
     }, Unlocked());
-    m.def("weighted_sum", [](const Basis& b, const std::vector<In>& weights, const std::vector<In>& vectors, Out out) {
-        expect(weights.size() == vectors.size(), "weights");
-        const size_t components = count_of(out, b.limbs() * b.n, "out");
-        weighted_sum(b, pointers(weights, b.limbs() * b.n, "weight"), pointers(vectors, out.size(), "vector"), components,
-                     out.data());
-    }, Unlocked());
+    m.def("weighted_sums", &weigh<u32>, Unlocked());
+    m.def("weighted_sums", &weigh<u64>, Unlocked());
     m.def("matrix_product", [](const Basis& b, const IntegerMatrix& matrix, const std::vector<In>& vectors, Out out) {
         expect(vectors.size() == matrix.width, "vectors");
         const size_t poly = b.limbs() * b.n, each = out.size() / matrix.height;

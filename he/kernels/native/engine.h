@@ -43,8 +43,15 @@ void inner_product(const Gadget& g, const u64* digits, Switch key, Addend addend
 void key_switch(const Gadget& g, const Divider& by, const u64* x, Switch key, Addend addend, u64* out);
 void key_switch_digits(const Gadget& g, const Divider& by, const u64* digits, const std::vector<Switch>& switches, Addend addend,
                        u64* out);
-void weighted_sum(const Basis& b, const std::vector<const u64*>& weights, const std::vector<const u64*>& vectors,
-                  size_t components, u64* out);
+
+// Sum s is over the terms from starts[s] to starts[s + 1] (../weights.py): weight t times vector places[t]. `weights` has a step of
+// `limbs` rows of weights.
+struct Sums {
+    std::vector<size_t> starts;
+    std::vector<u32> places;
+};
+void weighted_sums(const Basis& b, const WeightRows& weights, const std::vector<const u64*>& vectors, const Sums& sums,
+                   size_t components, u64* out);
 
 // vectors of `components` polynomials each, one for each column of the matrix.
 void matrix_product(const Basis& b, const IntegerMatrix& m, const std::vector<const u64*>& vectors, size_t components, u64* out);

@@ -1,4 +1,5 @@
-// A sparse matrix of integers times a vector of polynomials. See engine.h and ../reference/matrix.py.
+// Matrices times vectors of polynomials: sparse ones of integers, and sums weighted with polynomials. See engine.h, ../reference/matrix.py
+// and ../reference/weights.py.
 //
 // The rows of the inputs lie powers of two apart, where a cache has room for few of them at once. So a piece of each is copied into one
 // dense block first, small enough for the second-level cache, and all rows of the matrix are done from there.
@@ -40,6 +41,25 @@ void matrix_product(const Basis& b, const IntegerMatrix& m, const std::vector<co
             const size_t first = m.starts[g];
             b.path->matrix_rows(b.modulus(i), block.get(), len, m.places.data() + first, residues.get() + i * terms + 4 * first,
                                 m.starts[g + 1] - first, to);
+        }
+    });
+}
+
+void weighted_sums(const Basis& b, const WeightRows& weights, const std::vector<const u64*>& vectors, const Sums& sums,
+                   size_t components, u64* out) {
+    const size_t n = b.n, limbs = b.limbs(), inputs = vectors.size(), entries = n >> weights.log_run;
+    const size_t len = piece_words(inputs * components, n), pieces = n / len, poly = limbs * n;
+    parallel_for(limbs * pieces, b.threads, [&](size_t work) {
+        const size_t i = work / pieces, first = work % pieces * len, at = i * n + first;
+        const Scratch<u64> block(inputs * components * len);
+        for (size_t v = 0; v < inputs; ++v)
+            for (size_t c = 0; c < components; ++c)
+                std::memcpy(block.get() + (v * components + c) * len, vectors[v] + c * poly + at, len * sizeof(u64));
+        const WeightRows here = weights.from(i * entries + (first >> weights.log_run));
+        for (size_t s = 0; s + 1 < sums.starts.size(); ++s) {
+            const size_t begin = sums.starts[s], terms = sums.starts[s + 1] - begin;
+            b.path->weighted_rows(b.modulus(i), block.get(), components, len, sums.places.data() + begin,
+                                  here.from(begin * weights.step), terms, out + s * components * poly + at, poly);
         }
     });
 }

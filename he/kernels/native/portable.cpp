@@ -50,6 +50,15 @@ struct Scalar {
         return far ? reduce_word(x, m) : x;
     }
 
+    struct Spread {
+        u32 log_run;
+        explicit Spread(u32 k) : log_run(k) {}
+        template <class T>
+        u64 load(const T* w, size_t i) const {
+            return w[i >> log_run];
+        }
+    };
+
     static Acc acc(u64 x) { return x; }
     static void acc_add(Acc& a, u64 x, u64 y, const Mod&) { a += static_cast<u128>(x) * y; }
     static u64 acc_reduce(Acc a, const Mod& m) {
@@ -132,7 +141,7 @@ const Path& portable_path() {
     static const Path path = {
         "portable",      16,           supported,        factor,          0, 0, nullptr, forward, Ntt<Butterfly>::inverse,
         permute_scalar,  R::elementwise, R::add_scalar,  R::mul_factor,   R::sub_mul_add,          R::dot,
-        R::combine,      R::matrix_rows, R::centre, R::quotient,  R::reduce_words,  R::lift,         ChaCha<Lanes4>::blocks,       count_rows<Words2>,
+        R::combine,      R::matrix_rows, R::weighted_rows, R::centre, R::quotient,  R::reduce_words,  R::lift,         ChaCha<Lanes4>::blocks,       count_rows<Words2>,
         embed_rows,      unembed_rows, round_rows};
     return path;
 }

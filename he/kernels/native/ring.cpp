@@ -69,21 +69,4 @@ void automorphism_ntt(const Basis& b, const u64* x, u64 k, u64* out, size_t poly
     for_each_row(b, polys, [&](size_t, size_t, size_t at) { b.path->permute(x + at, k, sources.get(), out + at, b.n); });
 }
 
-void weighted_sum(const Basis& b, const std::vector<const u64*>& weights, const std::vector<const u64*>& vectors,
-                  size_t components, u64* out) {
-    const size_t limbs = b.limbs(), terms = weights.size();
-    parallel_for(limbs, b.threads, [&](size_t i) {
-        std::vector<const u64*> x(terms), y(terms);
-        for (size_t j = 0; j < b.n; j += piece) {
-            const size_t len = b.n < piece ? b.n : piece;
-            for (size_t t = 0; t < terms; ++t) x[t] = weights[t] + i * b.n + j;
-            for (size_t c = 0; c < components; ++c) {
-                const size_t at = (c * limbs + i) * b.n + j;
-                for (size_t t = 0; t < terms; ++t) y[t] = vectors[t] + at;
-                b.path->dot(b.modulus(i), x.data(), y.data(), terms, out + at, len, false);
-            }
-        }
-    });
-}
-
 }  // namespace latticework

@@ -2,7 +2,7 @@
 //
 // V offers: width, Word, Mod (constants of a modulus), Fac (a loaded factor), Acc (a lazy sum of products), max_terms (products an
 // Acc may hold beside one canonical value; max_lazy_terms for lazy factors; max_sum_terms where acc_reduce_sum follows), tile (see
-// matrix_rows), Centre (see centre), and static functions load, store, add, sub, neg, mul_factor, acc_*.
+// matrix_rows), Spread (loads weights of which each stands for 2^log_run words), Centre (see centre), and static functions load, store, add, sub, neg, mul_factor, acc_*.
 #pragma once
 
 #include "api.h"
@@ -124,6 +124,46 @@ struct Rows {
             for (size_t k = 0; k < 4; ++k)
                 for (size_t j = 0; j < tile; ++j) V::store(out[k] + i + j * V::width, V::acc_value(acc[k][j]));
         }
+    }
+
+    // Both components share the loading of a weight, and sums stay in registers over all terms.
+    template <class T, size_t components>
+    static void weigh(const Mod& mod, const u64* x, size_t stride, size_t len, const u32* places, const WeightRows& weights,
+                      size_t terms, u64* out, size_t out_step) {
+        constexpr size_t tile = V::tile;
+        const typename V::Spread spread(weights.log_run);
+        for (size_t i = 0; i < len; i += tile * V::width) {
+            typename V::Acc acc[components][tile];
+            for (auto& sums : acc)
+                for (auto& sum : sums) sum = V::acc(V::zero());
+            for (size_t t = 0, end = 0; t < terms;) {
+                for (end = terms - t < V::max_sum_terms ? terms : t + V::max_sum_terms; t < end; ++t) {
+                    const T* w = static_cast<const T*>(weights.first) + t * weights.step;
+                    W f[tile];
+                    for (size_t j = 0; j < tile; ++j) f[j] = spread.load(w, i + j * V::width);
+                    const u64* row = x + places[t] * stride + i;
+                    for (size_t c = 0; c < components; ++c)
+                        for (size_t j = 0; j < tile; ++j) V::acc_add(acc[c][j], V::load(row + c * len + j * V::width), f[j], mod);
+                }
+                for (auto& sums : acc)
+                    for (auto& sum : sums) sum = V::acc(V::acc_reduce_sum(sum, mod));
+            }
+            for (size_t c = 0; c < components; ++c)
+                for (size_t j = 0; j < tile; ++j) V::store(out + c * out_step + i + j * V::width, V::acc_value(acc[c][j]));
+        }
+    }
+
+    static void weighted_rows(const Modulus& m, const u64* x, size_t components, size_t len, const u32* places, const WeightRows& w,
+                              size_t terms, u64* out, size_t out_step) {
+        const Mod mod(m);
+        const size_t stride = components * len;
+        size_t c = 0;
+        for (; c + 2 <= components; c += 2) {
+            const auto two = w.narrow ? weigh<u32, 2> : weigh<u64, 2>;
+            two(mod, x + c * len, stride, len, places, w, terms, out + c * out_step, out_step);
+        }
+        const auto one = w.narrow ? weigh<u32, 1> : weigh<u64, 1>;
+        if (c < components) one(mod, x + c * len, stride, len, places, w, terms, out + c * out_step, out_step);
     }
 
     static void centre(const Modulus& m, const u64* x, u64 source, u64* out, size_t n) {

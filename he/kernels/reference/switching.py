@@ -84,11 +84,3 @@ def key_switch(
     """The whole key switch of one polynomial, NTT values (l, N): decompose, then `key_switch_digits`."""
     digits = decompose(x, moduli, special, digit_limbs)
     return key_switch_digits(digits, key, moduli, special, galois, addend, rescale)
-
-
-def weighted_sum(weights: Sequence[U64], vectors: Sequence[U64], moduli: Sequence[int]) -> U64:
-    """sum_t weights_t vectors_t mod q, entry by entry: (limbs, N) each and (C, limbs, N) each -> (C, limbs,
-    N).
-    """
-    total = sum(v.astype(object) * w[None] for w, v in zip(weights, vectors, strict=True))
-    return np.asarray(total % column(moduli)).astype(np.uint64)

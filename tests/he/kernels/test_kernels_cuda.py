@@ -37,7 +37,7 @@ class Inputs:
         self.x, self.y, self.z = (cases.residues(basis, 2) for _ in range(3))
         self.worst = [np.stack([w, w]) for w in cases.inputs(basis)]
         self.keys = [cases.residues(basis, 3, 2) for _ in range(2)]
-        self.weights = cases.residues(basis, 70)  # more than fit into one launch
+        self.weights = cases.residues(basis, 73)  # more than fit into one launch
         self.vectors = cases.residues(basis, 70, 1)
 
     def level(self, x: Any) -> Any:
@@ -79,7 +79,12 @@ def switching(i: Inputs, b: Basis) -> Iterator[Any]:
     yield kernels.key_switch_digits(digits, i.keys, gadget, [25, 3], addend[:1])
     parts = np.stack([i.level(a) for a in (i.x, i.y, i.z)], axis=1)  # of two ciphertexts
     yield from (kernels.relinearise_each(parts, i.keys[0], gadget, rescale) for rescale in (False, True))
-    yield kernels.weighted_sum(i.weights, i.vectors, b)
+    rows = [list(range(70)), [3], [5, 0]]
+    yield kernels.weighted_sums(i.weights, i.vectors, rows, b)
+    yield kernels.weighted_sums(i.weights[..., : b.n // 8].copy(), i.vectors, rows, b)
+    small = b.select([3, 4])
+    weights, vectors = (np.ascontiguousarray(a[..., 3:5, :]) for a in (i.weights, i.vectors))
+    yield kernels.weighted_sums(weights.astype(np.uint32), vectors, rows, small)
 
 
 def randomness(i: Inputs, b: Basis) -> Iterator[Any]:

@@ -81,18 +81,6 @@ def test_every_call(path: str, n: int, level: int, special: int, digit_limbs: in
             assert np.array_equal(hoisted[4], kernels.key_switch(x, key, other, 7, more, rescale))
 
 
-@pytest.mark.parametrize("n", [16, 128])
-@pytest.mark.parametrize("terms", [1, 2, 13, 40])
-def test_weighted_sum(path: str, n: int, terms: int, cases) -> None:
-    fast, slow = cases.bases(n, cases.primes(n, 50, 2), path, threads=2)
-    weights, vectors = cases.residues(slow, terms), cases.residues(slow, terms, 2)
-    top = column(slow.moduli).astype(np.uint64) - np.uint64(1)
-    for w, v in ((weights, vectors), (np.zeros_like(weights) + top, np.zeros_like(vectors) + top)):
-        expected = kernels.weighted_sum(w, v, slow)
-        assert np.array_equal(kernels.weighted_sum(w, v, fast), expected)
-        assert np.array_equal(kernels.weighted_sum(list(w), [a.copy() for a in v], fast), expected)
-
-
 def test_bad_arguments_are_refused(cases) -> None:
     for path in kernels.paths():
         basis = Basis(128, cases.primes(128, 40, 5), path, 1)
@@ -113,8 +101,6 @@ def test_bad_arguments_are_refused(cases) -> None:
             kernels.inner_product(digits[:1], key, gadget)
         with pytest.raises(ValueError, match="got 2 exponents for 1 keys"):
             kernels.key_switch_digits(digits, [key], gadget, [1, 5])
-        with pytest.raises(ValueError, match="1 weights and 2 vectors"):
-            kernels.weighted_sum([x], [x, x], gadget.level)
         with pytest.raises(ValueError, match="expected 2 or more"):
             kernels.key_switch(x[:1], key, Gadget(basis.select([0, 3, 4]), 2, 2), rescale=True)
         with pytest.raises(ValueError, match="digit_limbs: got 0"):
