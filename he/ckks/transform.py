@@ -7,7 +7,7 @@ division by P, here with the rescaling in it, ends it all.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,12 @@ from he.ckks.ring import Ring, Values
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinearMap:
-    """rows: giant step g -> its baby steps. weights: their diagonals over QP one after the other, (diagonals,
-    level + 1 + special, entries) as `kernels.compact` leaves them, for one level.
+    """rows: giant step g -> its baby steps. weights: their diagonals over QP, one after the other, for one
+    level.
     """
 
     rows: Mapping[int, Sequence[int]]
-    weights: NDArray[Any]
+    weights: kernels.Weights
     level: int
     scale: float
 
@@ -37,7 +37,7 @@ class LinearMap:
         return sorted({b for row in self.rows.values() for b in row})
 
     def __repr__(self) -> str:
-        return f"LinearMap({len(self.weights)} diagonals, level={self.level})"
+        return f"LinearMap({self.weights.terms} diagonals, level={self.level})"
 
 
 def encode(ring: Ring, diagonals: Diagonals, level: int, scale: float) -> LinearMap:
@@ -50,7 +50,7 @@ def encode(ring: Ring, diagonals: Diagonals, level: int, scale: float) -> Linear
         for d in row.values()
     )
     rows = {g: tuple(row) for g, row in diagonals.rows.items()}
-    return LinearMap(rows, kernels.compact(polys, ring.extended(level)), level, scale)
+    return LinearMap(rows, kernels.Weights(polys, ring.extended(level)), level, scale)
 
 
 def apply(keys: EvaluationKeys, x: Ciphertext, linear: LinearMap) -> Ciphertext:
@@ -61,7 +61,7 @@ def apply(keys: EvaluationKeys, x: Ciphertext, linear: LinearMap) -> Ciphertext:
     steps, basis, total = linear.baby_steps, ring.extended(x.level), None
     babies, place = _babies(keys, x, steps), {b: i for i, b in enumerate(steps)}
     rows = [[place[b] for b in row] for row in linear.rows.values()]
-    inners = kernels.weighted_sums(linear.weights, [babies[b] for b in steps], rows, basis)
+    inners = kernels.weighted_sums(linear.weights, [babies[b] for b in steps], rows)
     for g, inner in zip(linear.rows, inners, strict=True):
         moved = _giant(keys, inner, g, x.level)
         total = moved if total is None else kernels.add(total, moved, basis, out=total)

@@ -47,7 +47,7 @@ from he.kernels.switching import (
     key_switch_digits,
     relinearise_each,
 )
-from he.kernels.weights import compact, weighted_sums
+from he.kernels.weights import Weights, weighted_sums
 
 __all__ = [
     "Basis",
@@ -56,13 +56,13 @@ __all__ = [
     "Embedding",
     "Gadget",
     "IntegerMatrix",
+    "Weights",
     "add",
     "add_scalar",
     "alike_rows",
     "automorphism",
     "automorphism_ntt",
     "available",
-    "compact",
     "compose",
     "convert",
     "copy",

@@ -72,10 +72,11 @@ def measure(log_n: int, spread_bytes: int = SPREAD_BYTES) -> Rates:
     )
     keys = [key.copy() for _ in range(max(2, spread_bytes // key.nbytes))]
     key_s = _least(lambda: [kernels.inner_product(digits, k, gadget) for k in keys]) / len(keys) - call_s
-    pairs, plain = [key[0].copy() for _ in range(TERMS)], kernels.compact([key[0, 0]] * TERMS * SUMS, basis)
-    groups = [plain.copy() for _ in range(max(2, spread_bytes // plain.nbytes))]
+    pairs, plain = [key[0].copy() for _ in range(TERMS)], [key[0, 0]] * TERMS * SUMS
+    groups = [kernels.Weights(plain, basis)]
+    groups += [kernels.Weights(plain, basis) for _ in range(spread_bytes // groups[0].nbytes)]
     rows = [list(range(TERMS))] * SUMS
-    product_s = _least(lambda: [kernels.weighted_sums(group, pairs, rows, basis) for group in groups])
+    product_s = _least(lambda: [kernels.weighted_sums(group, pairs, rows) for group in groups])
     product_s = (product_s / len(groups) - call_s) / (TERMS * SUMS)
     entries = basis.limbs * basis.n
     return Rates(

@@ -13,7 +13,7 @@ from he import kernels
 from he.ckks.params import CkksParams, CkksSpec
 from he.engines.cuda import CudaEngine
 from he.engines.native import NativeEngine
-from he.kernels import Basis, Converter, Divider, Gadget, IntegerMatrix
+from he.kernels import Basis, Converter, Divider, Gadget, IntegerMatrix, Weights
 from he.kernels.cuda.machine import DeviceMemoryError
 from he.kernels.reference.ring import is_prime
 
@@ -115,9 +115,10 @@ def hoisted(b: Both) -> None:
 
 
 def sums(b: Both) -> None:
-    entries, rows = b.cpu.n >> int(b.rng.integers(5)), [[0, 2], [1, 1, 0]]
-    arrays = np.ascontiguousarray(b.residues(b.cpu, 5)[..., :entries]), b.residues(b.cpu, 3, 2)
-    b.agree(lambda i, w, v: kernels.weighted_sums(w, list(v), rows, (b.gpu, b.cpu)[i]), *arrays)
+    run, rows = 1 << int(b.rng.integers(5)), [[0, 2], [1, 1, 0]]
+    arrays = b.residues(b.cpu, 5)[..., ::run].repeat(run, axis=-1), b.residues(b.cpu, 3, 2)
+    call = lambda i, w, v: kernels.weighted_sums(Weights(w, (b.gpu, b.cpu)[i]), list(v), rows)  # noqa: E731
+    b.agree(call, *arrays)
 
 
 def matrices(b: Both) -> None:

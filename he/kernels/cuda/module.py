@@ -388,12 +388,13 @@ class Module:
         self,
         basis: tables.Basis,
         weights: Array,
+        log_run: int,
         vectors: Sequence[Array],
         starts: Sequence[int],
         places: Sequence[int],
         out: Array,
     ) -> None:
-        """(T, limbs, M) and (C, limbs, N) each, sums over the terms from one start on -> (sums, C, limbs, N)."""
+        """(T, limbs, N / run) and (C, limbs, N) each, sums over the terms from one start on -> (sums, C, limbs, N)."""
         pointer = self.machine.pointer
         for start, end, total in zip(starts, starts[1:], out, strict=False):
             for first in range(start, end, TOGETHER):
@@ -405,7 +406,7 @@ class Module:
                     limbs=basis.limbs,
                     count=len(some),
                     more=first > start,
-                    log_run=(basis.n // weights.shape[-1]).bit_length() - 1,
+                    log_run=log_run,
                     narrow=weights.itemsize == 4,
                     weights=tuple(pointer(weights[t]) for t in some),
                     vectors=tuple(pointer(vectors[places[t]]) for t in some),

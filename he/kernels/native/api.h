@@ -41,17 +41,16 @@ struct NttTable {
     Factor last[2];  // 1/n and psi^(-n/2)/n: the two products of the inverse transform's last level
 };
 
-// Residues w_t of weights, of four or of eight bytes each, `step` entries from one weight to the next; entry i stands for the words
-// from i 2^log_run to (i + 1) 2^log_run of a row.
-struct WeightRows {
-    const void* first;
-    size_t step;
+// Weights for one modulus, residues of four or of eight bytes each; every one stands for a run of 2^log_run words. They lie as they are
+// used: for each tile of words, or of runs if they are longer, first to last term, as many as there are in a tile.
+constexpr size_t tile_words = 16;
+struct WeightRow {
+    const void* data;
+    size_t terms;
     u32 log_run;
     bool narrow;
-    WeightRows from(size_t entry) const {
-        const size_t bytes = entry * (narrow ? sizeof(u32) : sizeof(u64));
-        return {static_cast<const char*>(first) + bytes, step, log_run, narrow};
-    }
+    size_t chunk() const { return log_run < 4 ? tile_words >> log_run : 1; }
+    size_t tile_at(size_t word) const { return (word >> log_run) / chunk() * terms * chunk(); }
 };
 
 enum class Op { add, sub, neg, mul, mul_add };
@@ -90,10 +89,10 @@ struct Path {
     // out_k = sum_t x_{places_t} w_{4t+k} mod q for the four k, x_p being the `len` words from x + p len on, w residues; len is a
     // multiple of 16. Several out may be the same, for what nobody reads.
     void (*matrix_rows)(const Modulus& m, const u64* x, size_t len, const u32* places, const u64* w, size_t terms, u64* const out[4]);
-    // The weighted sums of `components` neighbouring rows: out_c = sum_t x_{places_t, c} w_t mod q, x_{p, c} being the `len` words from
-    // x + (p components + c) len on; len is a multiple of 16 or of n. out_c starts out_step words after out_{c-1}.
-    void (*weighted_rows)(const Modulus& m, const u64* x, size_t components, size_t len, const u32* places, const WeightRows& w,
-                          size_t terms, u64* out, size_t out_step);
+    // Of one tile of words, for each s < sums and c < components: out + s sum_step + c component_step = sum_t x_{places_t, c} w_t mod q,
+    // t from starts[s] to starts[s + 1]; x_{p, c} lies at x + (p components + c) tile_words, and w is the tile's first weight.
+    void (*weighted_tile)(const Modulus& m, const u64* x, size_t components, const WeightRow& row, size_t first, const u32* places,
+                          const size_t* starts, size_t sums, u64* out, size_t sum_step, size_t component_step);
     // What combine would give for one source modulus: x centred, from [0, source) to at most source / 2 in size, modulo q in [0, 4q).
     void (*centre)(const Modulus& m, const u64* x, u64 source, u64* out, size_t n);
     // floor(0.5 + sum_t x_t inverse_t) in doubles, in the order of t, products and sums rounded one by one.

@@ -279,7 +279,7 @@ const Path& avx2_path() {
     static const Path path = {
         "avx2",         32,             supported,         factor,        2,              32,
         make_tail,      forward,        inverse,           permute_scalar, R::elementwise, R::add_scalar,
-        R::mul_factor,  R::sub_mul_add, R::dot,            R::combine,    R::matrix_rows, R::weighted_rows, R::centre,      R::quotient,    R::reduce_words,
+        R::mul_factor,  R::sub_mul_add, R::dot,            R::combine,    R::matrix_rows, R::weighted_tile, R::centre,      R::quotient,    R::reduce_words,
         R::lift,        ChaCha<Lanes8>::blocks, count_rows<Words4>, embed_rows,   unembed_rows,   round_rows};
     return path;
 }

@@ -367,7 +367,7 @@ const Path& avx512_path() {
     static const Path path = {
         "avx512",    128,           supported,       factor,    3, 32, make_tail,    forward,           inverse,
         permute,     R::elementwise, R::add_scalar,  R::mul_factor, R::sub_mul_add,    R::dot,
-        R::combine,  R::matrix_rows, R::weighted_rows, R::centre, R::quotient,   R::reduce_words, R::lift,       ChaCha<Lanes16>::blocks, count_rows<Words8>,
+        R::combine,  R::matrix_rows, R::weighted_tile, R::centre, R::quotient,   R::reduce_words, R::lift,       ChaCha<Lanes16>::blocks, count_rows<Words8>,
         embed_rows,  unembed_rows,  round_rows};
     return path;
 }

@@ -113,20 +113,30 @@ IntegerMatrix make_matrix(size_t height, size_t width, const Integers& used, con
     return m;
 }
 
-// weights (terms, limbs, entries): entries divides n, and both are powers of two.
-template <class T>
-void weigh(const Basis& b, const Array<const T>& weights, const std::vector<In>& vectors, const std::vector<size_t>& starts,
-           const std::vector<u32>& places, Out out) {
-    expect(weights.ndim() == 3 && weights.shape(0) == places.size() && weights.shape(1) == b.limbs(), "weights");
-    const size_t entries = weights.shape(2), count = starts.size() - 1;
-    u32 log_run = 0;
-    while (log_run < 17 && entries << log_run < b.n) ++log_run;
-    expect(entries << log_run == b.n, "weights");
-    expect(starts.size() >= 2 && starts[0] == 0 && starts[count] == places.size() && std::is_sorted(starts.begin(), starts.end()), "starts");
-    expect(std::all_of(places.begin(), places.end(), [&](u32 p) { return p < vectors.size(); }), "places");
-    const size_t poly = b.limbs() * b.n, components = count_of(out, count * poly, "out");
-    weighted_sums(b, {weights.data(), b.limbs() * entries, log_run, sizeof(T) == sizeof(u32)},
-                  pointers(vectors, out.size() / count, "vector"), {starts, places}, components, out.data());
+// A row a modulus, (tiles, terms, chunk) as WeightRow says.
+std::vector<WeightRow> weight_rows(const Basis& b, const std::vector<nb::ndarray<nb::c_contig, nb::device::cpu>>& rows, u32 log_run) {
+    expect(rows.size() == b.limbs() && log_run < 32 && b.n >> log_run > 0, "weights");
+    std::vector<WeightRow> out;
+    for (const auto& row : rows) {
+        const bool narrow = row.dtype() == nb::dtype<u32>();
+        expect((narrow || row.dtype() == nb::dtype<u64>()) && row.ndim() == 3, "weights");
+        out.push_back({row.data(), row.shape(1), log_run, narrow});
+        expect(row.shape(2) == out.back().chunk() && row.shape(0) * row.shape(2) == b.n >> log_run, "weights");
+        expect(out.back().terms == out.front().terms, "weights");
+    }
+    return out;
+}
+
+void weigh(const Basis& b, const std::vector<nb::ndarray<nb::c_contig, nb::device::cpu>>& weights, u32 log_run,
+           const std::vector<In>& vectors, const std::vector<size_t>& starts, const std::vector<u32>& places, Out out) {
+    const std::vector<WeightRow> rows = weight_rows(b, weights, log_run);
+    const size_t terms = rows.front().terms;
+    expect(starts.size() >= 2 && starts.front() == 0 && starts.back() == terms && std::is_sorted(starts.begin(), starts.end()), "starts");
+    expect(places.size() == terms && std::all_of(places.begin(), places.end(), [&](u32 p) { return p < vectors.size(); }), "places");
+    const size_t count = starts.size() - 1, components = count_of(out, count * b.limbs() * b.n, "out");
+    const std::vector<const u64*> from = pointers(vectors, out.size() / count, "vector");
+    const nb::gil_scoped_release unlocked;
+    weighted_sums(b, rows, from, {starts, places}, components, out.data());
 }
 
 using Unlocked = nb::call_guard<nb::gil_scoped_release>;
@@ -221,8 +231,7 @@ void bind_ring(nb::module_& m) {
     m.def("automorphism_ntt", [](const Basis& b, In x, u64 k, Out out) {
         automorphism_ntt(b, x.data(), k, out.data(), polys_of(b, x, out));
     }, Unlocked());
-    m.def("weighted_sums", &weigh<u32>, Unlocked());
-    m.def("weighted_sums", &weigh<u64>, Unlocked());
+    m.def("weighted_sums", &weigh);
     m.def("matrix_product", [](const Basis& b, const IntegerMatrix& matrix, const std::vector<In>& vectors, Out out) {
         expect(vectors.size() == matrix.width, "vectors");
         const size_t poly = b.limbs() * b.n, each = out.size() / matrix.height;

@@ -44,13 +44,12 @@ void key_switch(const Gadget& g, const Divider& by, const u64* x, Switch key, Ad
 void key_switch_digits(const Gadget& g, const Divider& by, const u64* digits, const std::vector<Switch>& switches, Addend addend,
                        u64* out);
 
-// Sum s is over the terms from starts[s] to starts[s + 1] (../weights.py): weight t times vector places[t]. `weights` has a step of
-// `limbs` rows of weights.
+// Sum s is over the terms from starts[s] to starts[s + 1] (../weights.py): weight t times vector places[t]. A row of weights a modulus.
 struct Sums {
     std::vector<size_t> starts;
     std::vector<u32> places;
 };
-void weighted_sums(const Basis& b, const WeightRows& weights, const std::vector<const u64*>& vectors, const Sums& sums,
+void weighted_sums(const Basis& b, const std::vector<WeightRow>& weights, const std::vector<const u64*>& vectors, const Sums& sums,
                    size_t components, u64* out);
 
 // vectors of `components` polynomials each, one for each column of the matrix.

@@ -45,22 +45,22 @@ void matrix_product(const Basis& b, const IntegerMatrix& m, const std::vector<co
     });
 }
 
-void weighted_sums(const Basis& b, const WeightRows& weights, const std::vector<const u64*>& vectors, const Sums& sums,
+void weighted_sums(const Basis& b, const std::vector<WeightRow>& weights, const std::vector<const u64*>& vectors, const Sums& sums,
                    size_t components, u64* out) {
-    const size_t n = b.n, limbs = b.limbs(), inputs = vectors.size(), entries = n >> weights.log_run;
-    const size_t len = piece_words(inputs * components, n), pieces = n / len, poly = limbs * n;
+    const size_t n = b.n, limbs = b.limbs(), inputs = vectors.size(), count = sums.starts.size() - 1, poly = limbs * n;
+    const size_t len = piece_words(inputs * components, n), pieces = n / len, tile = inputs * components * tile_words;
     parallel_for(limbs * pieces, b.threads, [&](size_t work) {
-        const size_t i = work / pieces, first = work % pieces * len, at = i * n + first;
+        const size_t i = work / pieces, first = work % pieces * len;
         const Scratch<u64> block(inputs * components * len);
-        for (size_t v = 0; v < inputs; ++v)
-            for (size_t c = 0; c < components; ++c)
-                std::memcpy(block.get() + (v * components + c) * len, vectors[v] + c * poly + at, len * sizeof(u64));
-        const WeightRows here = weights.from(i * entries + (first >> weights.log_run));
-        for (size_t s = 0; s + 1 < sums.starts.size(); ++s) {
-            const size_t begin = sums.starts[s], terms = sums.starts[s + 1] - begin;
-            b.path->weighted_rows(b.modulus(i), block.get(), components, len, sums.places.data() + begin,
-                                  here.from(begin * weights.step), terms, out + s * components * poly + at, poly);
+        for (size_t v = 0; v < inputs * components; ++v) {
+            const u64* from = vectors[v / components] + v % components * poly + i * n + first;
+            for (size_t at = 0; at < len; at += tile_words)
+                std::memcpy(block.get() + at / tile_words * tile + v * tile_words, from + at, tile_words * sizeof(u64));
         }
+        for (size_t at = 0; at < len; at += tile_words)
+            b.path->weighted_tile(b.modulus(i), block.get() + at / tile_words * tile, components, weights[i],
+                                  weights[i].tile_at(first + at), sums.places.data(), sums.starts.data(), count,
+                                  out + i * n + first + at, components * poly, poly);
     });
 }
 

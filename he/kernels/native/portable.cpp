@@ -141,7 +141,7 @@ const Path& portable_path() {
     static const Path path = {
         "portable",      16,           supported,        factor,          0, 0, nullptr, forward, Ntt<Butterfly>::inverse,
         permute_scalar,  R::elementwise, R::add_scalar,  R::mul_factor,   R::sub_mul_add,          R::dot,
-        R::combine,      R::matrix_rows, R::weighted_rows, R::centre, R::quotient,  R::reduce_words,  R::lift,         ChaCha<Lanes4>::blocks,       count_rows<Words2>,
+        R::combine,      R::matrix_rows, R::weighted_tile, R::centre, R::quotient,  R::reduce_words,  R::lift,         ChaCha<Lanes4>::blocks,       count_rows<Words2>,
         embed_rows,      unembed_rows, round_rows};
     return path;
 }

@@ -128,42 +128,54 @@ struct Rows {
 
     // Both components share the loading of a weight, and sums stay in registers over all terms.
     template <class T, size_t components>
-    static void weigh(const Mod& mod, const u64* x, size_t stride, size_t len, const u32* places, const WeightRows& weights,
-                      size_t terms, u64* out, size_t out_step) {
+    static void weigh(const Mod& mod, const u64* x, size_t stride, const T* w, size_t chunk, u32 log_run, const u32* places,
+                      size_t terms, u64* out, size_t component_step) {
         constexpr size_t tile = V::tile;
-        const typename V::Spread spread(weights.log_run);
-        for (size_t i = 0; i < len; i += tile * V::width) {
+        const typename V::Spread spread(log_run);
+        for (size_t i = 0; i < tile_words; i += tile * V::width) {
             typename V::Acc acc[components][tile];
             for (auto& sums : acc)
                 for (auto& sum : sums) sum = V::acc(V::zero());
             for (size_t t = 0, end = 0; t < terms;) {
                 for (end = terms - t < V::max_sum_terms ? terms : t + V::max_sum_terms; t < end; ++t) {
-                    const T* w = static_cast<const T*>(weights.first) + t * weights.step;
                     W f[tile];
-                    for (size_t j = 0; j < tile; ++j) f[j] = spread.load(w, i + j * V::width);
-                    const u64* row = x + places[t] * stride + i;
+                    for (size_t j = 0; j < tile; ++j) f[j] = spread.load(w + t * chunk, i + j * V::width);
+                    const u64* from = x + places[t] * stride + i;
                     for (size_t c = 0; c < components; ++c)
-                        for (size_t j = 0; j < tile; ++j) V::acc_add(acc[c][j], V::load(row + c * len + j * V::width), f[j], mod);
+                        for (size_t j = 0; j < tile; ++j)
+                            V::acc_add(acc[c][j], V::load(from + c * tile_words + j * V::width), f[j], mod);
                 }
                 for (auto& sums : acc)
                     for (auto& sum : sums) sum = V::acc(V::acc_reduce_sum(sum, mod));
             }
             for (size_t c = 0; c < components; ++c)
-                for (size_t j = 0; j < tile; ++j) V::store(out + c * out_step + i + j * V::width, V::acc_value(acc[c][j]));
+                for (size_t j = 0; j < tile; ++j) V::store(out + c * component_step + i + j * V::width, V::acc_value(acc[c][j]));
         }
     }
 
-    static void weighted_rows(const Modulus& m, const u64* x, size_t components, size_t len, const u32* places, const WeightRows& w,
-                              size_t terms, u64* out, size_t out_step) {
+    template <class T>
+    static void weighted(const Modulus& m, const u64* x, size_t components, const WeightRow& row, size_t first, const u32* places,
+                         const size_t* starts, size_t sums, u64* out, size_t sum_step, size_t component_step) {
         const Mod mod(m);
-        const size_t stride = components * len;
-        size_t c = 0;
-        for (; c + 2 <= components; c += 2) {
-            const auto two = w.narrow ? weigh<u32, 2> : weigh<u64, 2>;
-            two(mod, x + c * len, stride, len, places, w, terms, out + c * out_step, out_step);
+        const size_t stride = components * tile_words, chunk = row.chunk();
+        for (size_t s = 0; s < sums; ++s) {
+            const size_t begin = starts[s], terms = starts[s + 1] - begin;
+            const T* w = static_cast<const T*>(row.data) + first + begin * chunk;
+            const auto sum_up = [&](auto weigh, size_t c) {
+                weigh(mod, x + c * tile_words, stride, w, chunk, row.log_run, places + begin, terms,
+                      out + s * sum_step + c * component_step, component_step);
+            };
+            size_t c = 0;
+            for (; c + 2 <= components; c += 2) sum_up(weigh<T, 2>, c);
+            if (c < components) sum_up(weigh<T, 1>, c);
         }
-        const auto one = w.narrow ? weigh<u32, 1> : weigh<u64, 1>;
-        if (c < components) one(mod, x + c * len, stride, len, places, w, terms, out + c * out_step, out_step);
+    }
+
+    static void weighted_tile(const Modulus& m, const u64* x, size_t components, const WeightRow& row, size_t first,
+                              const u32* places, const size_t* starts, size_t sums, u64* out, size_t sum_step,
+                              size_t component_step) {
+        const auto path = row.narrow ? weighted<u32> : weighted<u64>;
+        path(m, x, components, row, first, places, starts, sums, out, sum_step, component_step);
     }
 
     static void centre(const Modulus& m, const u64* x, u64 source, u64* out, size_t n) {

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from he import kernels
-from he.kernels import Basis, Converter, Divider, Gadget
+from he.kernels import Basis, Converter, Divider, Gadget, Weights
 from he.kernels.cuda import arguments, host
 from he.kernels.cuda.device import options, source
 from he.kernels.cuda.machine import SOURCES
@@ -80,11 +80,11 @@ def switching(i: Inputs, b: Basis) -> Iterator[Any]:
     parts = np.stack([i.level(a) for a in (i.x, i.y, i.z)], axis=1)  # of two ciphertexts
     yield from (kernels.relinearise_each(parts, i.keys[0], gadget, rescale) for rescale in (False, True))
     rows = [list(range(70)), [3], [5, 0]]
-    yield kernels.weighted_sums(i.weights, i.vectors, rows, b)
-    yield kernels.weighted_sums(i.weights[..., : b.n // 8].copy(), i.vectors, rows, b)
-    small = b.select([3, 4])
-    weights, vectors = (np.ascontiguousarray(a[..., 3:5, :]) for a in (i.weights, i.vectors))
-    yield kernels.weighted_sums(weights.astype(np.uint32), vectors, rows, small)
+    for polys in (i.weights, i.weights[..., ::8].repeat(8, axis=-1)):
+        yield kernels.weighted_sums(Weights(polys, b), i.vectors, rows)
+    small = b.select([3, 4])  # four bytes each
+    polys, vectors = (np.ascontiguousarray(a[..., 3:5, :]) for a in (i.weights, i.vectors))
+    yield kernels.weighted_sums(Weights(polys, small), vectors, rows)
 
 
 def randomness(i: Inputs, b: Basis) -> Iterator[Any]:
