@@ -10,7 +10,7 @@ decomposition serves rotations by many k (hoisting).
 from collections.abc import Sequence
 
 from he.kernels.dispatch import U64, check_array, check_galois, check_poly, native, on_device
-from he.kernels.handles import Basis, Gadget
+from he.kernels.handles import Gadget
 from he.kernels.reference import switching as reference
 from he.kernels.ring import empty
 

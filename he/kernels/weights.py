@@ -1,9 +1,9 @@
 """Sums of ciphertexts weighted with plaintexts that were encoded once. Meaning: `reference/weights.py`.
 
 What such a sum costs is the reading of its weights, so they are kept in little memory, in the order in which
-they are read: residues of moduli below 2^32 in four bytes, and only the values that differ. A plaintext whose
-slots repeat themselves N / (2 M) times over is a polynomial in X^(N/M) (the field that the rotation by a period
-leaves alone), so that its NTT values, in our bit-reversed order, come in runs of N / M equal ones.
+they are read: residues of moduli below 2^32 in four bytes, and only the values that differ. A plaintext
+whose slots repeat themselves N / (2 M) times over is a polynomial in X^(N/M) (the field that the rotation by
+a period leaves alone), so that its NTT values, in our bit-reversed order, come in runs of N / M equal ones.
 """
 
 from collections.abc import Iterable, Sequence
@@ -103,7 +103,7 @@ def _tiled(kept: list[list[npt.NDArray[Any]]], run: int) -> list[npt.NDArray[Any
 
 
 def _natural(kept: list[list[npt.NDArray[Any]]]) -> Any:
-    """(weights, moduli, entries), all of the widest type: for a GPU, whose threads read neighbouring entries."""
+    """(weights, moduli, entries), all of one type: on a GPU neighbouring threads read neighbouring entries."""
     entries = max(len(rows[0]) for rows in kept)
     dtype = max((row.dtype for row in kept[0]), key=lambda kind: kind.itemsize)
     return np.stack(
