@@ -4,7 +4,8 @@ each.
 Reading order: `dispatch` (which paths this machine has, and what an argument must look like), `handles`
 (precomputed tables, built once by the caller), then the kernels: `ring` (NTT, element-wise, automorphisms),
 `basis` (base conversion, division by moduli), `switching` (key switching), `matrix` (integers times vectors
-of polynomials), `weights` (sums weighted with plaintexts), `stream` (random polynomials from seeds), `embedding` (the encoder), `packing` (bytes).
+of polynomials), `weights` (sums weighted with plaintexts), `stream` (random polynomials from seeds),
+`embedding` (the encoder), `packing` (bytes).
 `reference` holds the meaning of each; `native` the C++, `cuda` the same for NVIDIA GPUs, where "path" is
 "cuda" and arrays are CuPy's, between `to_device` and `to_host`.
 

@@ -103,7 +103,7 @@ def _tiled(kept: list[list[npt.NDArray[Any]]], run: int) -> list[npt.NDArray[Any
 
 
 def _natural(kept: list[list[npt.NDArray[Any]]]) -> Any:
-    """(weights, moduli, entries), all of one type: on a GPU neighbouring threads read neighbouring entries."""
+    """(weights, moduli, entries), of one type: on a GPU neighbouring threads read neighbouring entries."""
     entries = max(len(rows[0]) for rows in kept)
     dtype = max((row.dtype for row in kept[0]), key=lambda kind: kind.itemsize)
     return np.stack(
