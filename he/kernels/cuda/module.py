@@ -394,7 +394,7 @@ class Module:
         places: Sequence[int],
         out: Array,
     ) -> None:
-        """(T, limbs, N / run) and (C, limbs, N) each, sums from one start to the next -> (sums, C, limbs, N)."""
+        """(T, limbs, N / run) and (C, limbs, N) each, from one start to the next -> (sums, C, limbs, N)."""
         pointer = self.machine.pointer
         for start, end, total in zip(starts, starts[1:], out, strict=False):
             for first in range(start, end, TOGETHER):
