@@ -113,7 +113,7 @@ def test_a_batch_of_images(benchmark: Any, tmp_path: Path) -> None:
     first, second = np.sort(exact, axis=1)[:, :-3:-1].T
     certain = first - second > 2 * bound  # of the others the noise may decide: their two scores are that near
     np.testing.assert_array_equal(scores.argmax(axis=1)[certain], exact.argmax(axis=1)[certain])
-    assert certain.mean() > 0.99
+    assert certain.mean() > 0.95
     benchmark.extra_info.update(
         plan=str(model.plan.params),
         images=len(batch),

@@ -12,6 +12,7 @@ from he.ckks.params import CkksSpec
 from he.compiled import Model
 from he.latency import calibrate
 from he.latency import choose as latency
+from he.latency.plan import Plan
 from he.layouts import AnyPlan
 from he.model import ranges, read
 from he.model.blocks import clear, of_graph
@@ -30,6 +31,7 @@ def compile(
     spec: CkksSpec | None = None,
     optimise: Literal["latency", "throughput"] = "latency",
     precision: float | None = None,
+    keys_bytes: float = math.inf,
 ) -> Model:
     """Compile a trained network for encrypted inference.
 
@@ -42,6 +44,7 @@ def compile(
     side by side, one feature a ciphertext. precision: bits behind the point that the samples' scores keep, by
     the bound of noise and rounding, by default so many that it is 2^-5 of the scores' deviation. scale_bits:
     a scale of your own instead, 2^40 by default without samples. spec: all parameters of your own.
+    keys_bytes: at most so many bytes of evaluation keys, for more time: print(plan) shows some such pairs.
     TypeError for a network that cannot be read, ValueError for one that no parameters carry.
     """
     if optimise not in ("latency", "throughput"):
@@ -51,7 +54,7 @@ def compile(
     rows = None if samples is None else compiled.rows_of(samples, math.prod(graph.input_shape), graph)
     planner: latency.Planner | throughput.Planner
     if optimise == "latency":
-        planner = latency.Planner(blocks, graph.input_shape, security, calibrate.of_machine())
+        planner = latency.Planner(blocks, graph.input_shape, security, calibrate.of_machine(), keys_bytes)
     else:
         planner = throughput.Planner(blocks, graph.input_shape, security)
     plan: AnyPlan
@@ -61,6 +64,12 @@ def compile(
         plan = planner.with_precision(rows, precision)
     else:
         plan = planner.with_scale(WITHOUT_SAMPLES_BITS if scale_bits is None else scale_bits)
+    if isinstance(planner, latency.Planner) and isinstance(plan, Plan):
+        plan = planner.with_trade(plan)
+    if plan.evaluation_key_bytes > keys_bytes:
+        raise ValueError(
+            f"keys_bytes is {keys_bytes:.0f}, expected at least {plan.evaluation_key_bytes} for {plan.params}"
+        )
     if rows is not None:
         _check_scores(plan, clear(blocks, rows))
         if any(isinstance(b.activation, Polynomial) and b.activation.approximates for b in blocks):

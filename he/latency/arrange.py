@@ -100,7 +100,7 @@ def _longer(
     degree, square = activation(block)
     for target, folded in _targets(block, sources, slots):
         maps, cost_ms = [], activated * target.ciphertexts(slots)
-        for part, source in zip(_parts(block, sources), sources, strict=True):
+        for part, source in zip(parts(block, sources), sources, strict=True):
             found, price = _rotations(part, source, target, slots, target.period if folded else 0, prices)
             maps.append(found)
             cost_ms += price
@@ -108,7 +108,7 @@ def _longer(
         yield replace(known, shapes=(*known.shapes, shape), cost_ms=known.cost_ms + cost_ms)
 
 
-def _parts(block: Block, sources: Sequence[Layout]) -> Iterator[object]:
+def parts(block: Block, sources: Sequence[Layout]) -> Iterator[object]:
     """The columns of the block's matrix that belong to each source."""
     first = 0
     for source in sources:
@@ -143,21 +143,28 @@ def _rotations(
     matrix: object, source: Layout, target: Layout, slots: int, fold: int, prices: LevelCosts
 ) -> tuple[Rotations, float]:
     """The baby steps and giant steps of least cost, and that cost in milliseconds."""
+    found = [(split_ms(r, source, slots, prices), r) for r in splits(matrix, source, target, slots, fold)]
+    price, least = min(found, key=lambda pair: pair[0])
+    return least, price
+
+
+def splits(matrix: object, source: Layout, target: Layout, slots: int, fold: int) -> Iterator[Rotations]:
+    """Every way to split the rotations between two layouts into baby steps and giant steps."""
     entries = Entries.of(matrix, source, target, slots, fold)
     offsets, products, pieces = entries.offsets, entries.products, len(np.unique(entries.pair))
     sums = transform.sums(source, fold)
-    count, best, least = source.ciphertexts(slots), None, np.inf
     for step in _steps(offsets, source):
-        babies = np.unique(offsets % step)
-        giants = np.unique(offsets - offsets % step)
-        rotations = (int(np.count_nonzero(babies)), int(np.count_nonzero(giants)))
-        price = transform_ms([(count, *rotations, products, pieces, len(sums))], prices)
-        if price < least:
-            best, least = (step, babies, giants), price
-    assert best is not None  # there is always the step of 1
-    step, babies, giants = best
-    found = Rotations(step, fold, tuple(babies.tolist()), tuple(giants.tolist()), sums, products, pieces)
-    return found, float(least)
+        babies = np.unique(offsets % step).tolist()
+        giants = np.unique(offsets - offsets % step).tolist()
+        yield Rotations(step, fold, tuple(babies), tuple(giants), sums, products, pieces)
+
+
+def split_ms(of: Rotations, source: Layout, slots: int, prices: LevelCosts) -> float:
+    """Estimated milliseconds of a linear map."""
+    rotations = len({*of.babies} - {0}), len({*of.giants} - {0})
+    return transform_ms(
+        [(source.ciphertexts(slots), *rotations, of.products, of.pieces, len(of.sums))], prices
+    )
 
 
 def _steps(offsets: NDArray[np.int64], source: Layout) -> list[int]:

@@ -1,5 +1,6 @@
 """The parameters of a latency plan: the smallest ring and scale for a precision, in it the fewest digits."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,7 @@ from he.latency import run
 from he.latency.arrange import Arrangement, arrange, bare
 from he.latency.cost import Costs, estimate
 from he.latency.plan import Forecast, Plan, consumed, too_deep
+from he.latency.trade import Splits, all_splits, total_ms, traded
 from he.model.blocks import Block, clear
 from he.model.convolution import Shape
 
@@ -26,13 +28,18 @@ MOST_SAMPLES = 4  # that the precision is predicted on: those of the largest sco
 
 @dataclass(eq=False)
 class Planner:
-    """Plans of one network. shape: of one sample's input. costs: of the machine that will compute."""
+    """Plans of one network. shape: of one sample's input. costs: of the machine that will compute.
+
+    keys_bytes: so many bytes of evaluation keys at most, or as few as can be, at the price of time.
+    """
 
     blocks: Sequence[Block]
     shape: Shape
     security: int = 128
     costs: Costs = field(default_factory=Costs)
+    keys_bytes: float = math.inf
     _known: dict[int, Arrangement] = field(default_factory=dict)
+    _splits: dict[int, Splits] = field(default_factory=dict)
 
     def with_spec(self, spec: CkksSpec, last_bits: int | None = None) -> Plan:
         """The plan in given parameters; ValueError if they have too few levels.
@@ -44,7 +51,24 @@ class Planner:
             self._known[spec.log_n] = arrange(self.blocks, self.shape, params, self.costs)
         found = self._known[spec.log_n]
         plan = Plan.make(spec, found.width(params.slots), found.input_layout, found.shapes, last_bits)
-        return replace(plan, forecasts=tuple(map(Forecast, estimate(plan, self.costs))))
+        plan = replace(plan, forecasts=tuple(map(Forecast, estimate(plan, self.costs))))
+        return plan if plan.evaluation_key_bytes <= self.keys_bytes else self._smaller(plan)
+
+    def with_trade(self, plan: Plan) -> Plan:
+        """The plan that knows what fewer keys would cost."""
+        others = traded(plan, self._splits_of(plan), self.costs)[1:]
+        return replace(plan, trade=tuple((p.evaluation_key_bytes, total_ms(p)) for p in others))
+
+    def _smaller(self, plan: Plan) -> Plan:
+        """The fastest plan with few enough bytes of keys, or that with fewest."""
+        others = traded(plan, self._splits_of(plan), self.costs)
+        return next((p for p in others if p.evaluation_key_bytes <= self.keys_bytes), others[-1])
+
+    def _splits_of(self, plan: Plan) -> Splits:
+        log_n = plan.params.spec.log_n
+        if log_n not in self._splits:
+            self._splits[log_n] = all_splits(plan, self.blocks)
+        return self._splits[log_n]
 
     def with_scale(self, bits: int, first_bits: int = MAX_BITS) -> Plan:
         """The plan in the smallest secure ring with this scale; ValueError if there is none."""

@@ -70,7 +70,7 @@ class Plan:
 
     width: places of one sample in a ciphertext; the other slots hold other samples. last_bits: log2 of the
     scale of the scores. ranges: of the inputs that activations were fitted on. forecasts: of each step, by
-    whoever compiled it; they do not travel.
+    whoever compiled it; trade: (bytes, milliseconds) of the same with fewer keys. These do not travel.
     """
 
     params: CkksParams
@@ -81,6 +81,7 @@ class Plan:
     steps: tuple[Step, ...]
     ranges: Ranges = ()
     forecasts: tuple[Forecast, ...] = field(default=(), compare=False)
+    trade: tuple[tuple[int, float], ...] = field(default=(), compare=False)
 
     @classmethod
     def make(
@@ -221,6 +222,7 @@ class Plan:
             f"moduli    {moduli} bits, {spec.special} x {spec.special_bits} special, {digits} digits",
             f"scale     2^{spec.scale_bits}, scores 2^{self.last_bits} and below {self.largest_score:.4g}",
             f"keys      {keys_mb:.1f} MB: relinearisation and {rotations} rotations",
+            *([f"or        {_trade(self.trade)}"] if self.trade else []),
             f"messages  input {1e-3 * self.request_bytes:.0f} kB, scores {1e-3 * self.response_bytes:.0f} kB",
             "",
             _row("block", "packing", "levels", "products", "rotations", "activation", "ms", "bits"),
@@ -319,6 +321,13 @@ def _packing(where: Layout, width: int) -> str:
 
 def _ms(ms: float) -> str:
     return f"{ms:.0f}" if ms >= 100 else f"{ms:.1f}"
+
+
+def _trade(trade: Sequence[tuple[int, float]]) -> str:
+    """Up to four pairs of fewer keys and more time, the ends among them."""
+    places = sorted({round(i * (len(trade) - 1) / 3) for i in range(4)})
+    pairs = ", ".join(f"{1e-6 * trade[i][0]:.1f} MB in {_ms(trade[i][1])} ms" for i in places)
+    return f"{pairs} (keys_bytes=)"
 
 
 def _shortened(lines: list[str]) -> list[str]:

@@ -90,3 +90,26 @@ def test_a_network_too_deep_for_every_ring_names_the_layer() -> None:
 
 def costs(**rates: float) -> Costs:
     return Costs({10: Rates(**rates)})
+
+
+def test_fewer_keys_for_more_time() -> None:
+    """The plan shows the trade, `keys_bytes` takes it, and the scores stay the same."""
+    rng = np.random.default_rng(3)
+    net = [he.Dense(rng.normal(size=(64, 64)) / 8), he.Square(), he.Dense(rng.normal(size=(4, 64)) / 8)]
+    x = rng.uniform(-1, 1, size=(40, 64))
+    usual = he.compile(net, samples=x)
+    assert isinstance(usual.plan, he.Plan)
+    sizes, times = zip(*usual.plan.trade, strict=True)
+    assert usual.plan.evaluation_key_bytes > sizes[0] and list(sizes) == sorted(sizes, reverse=True)
+    assert sum(f.ms for f in usual.plan.forecasts) < times[0] and list(times) == sorted(times)
+    assert f"{1e-6 * sizes[-1]:.1f} MB in" in str(usual.plan)
+    small = he.compile(net, samples=x, keys_bytes=sizes[-1])
+    assert small.plan.evaluation_key_bytes == sizes[-1] and small.plan.params == usual.plan.params
+    client = he.Client(small.plan)
+    keys = client.evaluation_keys()
+    assert 0 <= len(keys) - sizes[-1] < 100 or not kernels.available()
+    got = client.decrypt(he.Server(small, keys).predict(client.encrypt(x[:2])))
+    assert np.abs(got - usual.predict_clear(x[:2])).max() < small.predicted_error(x[:2])
+    for layout in ("latency", "throughput"):
+        with pytest.raises(ValueError, match=r"keys_bytes is 1000, expected at least \d+ for"):
+            he.compile(net, samples=x, keys_bytes=1000, optimise=layout)  # type: ignore[arg-type]

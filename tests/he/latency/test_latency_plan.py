@@ -93,7 +93,17 @@ def test_samples_tell_the_precision_of_each_block(residual: Graph) -> None:
 
 def test_a_plan_holds_no_weights(mlp: he.Model) -> None:
     assert len(mlp.plan.to_bytes()) < 900
-    names = {"params", "width", "input_layout", "shapes", "last_bits", "steps", "ranges", "forecasts"}
+    names = {
+        "params",
+        "width",
+        "input_layout",
+        "shapes",
+        "last_bits",
+        "steps",
+        "ranges",
+        "forecasts",
+        "trade",
+    }
     assert {field.name for field in dataclasses.fields(Plan)} == names
 
 
