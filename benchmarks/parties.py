@@ -34,7 +34,7 @@ class Stage:
         key = secrets.token_bytes(32)
         self._listener = Listener(("127.0.0.1", 0), authkey=key)
         control = (self._listener.address, key)
-        self._thread = threading.Thread(target=run or _run_parties, args=(prepare, parties, control))
+        self._thread = threading.Thread(target=run or run_parties, args=(prepare, parties, control))
         self._thread.start()
         connections = [self._listener.accept() for _ in range(parties)]
         ranked = {cloudpickle.loads(connection.recv_bytes()): connection for connection in connections}
@@ -55,8 +55,10 @@ class Stage:
         self._listener.close()
 
 
-def _run_parties(prepare: Prepare, parties: int, control: Control) -> None:
-    mpc.run_local(_wait_for_steps, parties, inputs=[(prepare, control)] * parties, timeout_s=3600)
+def run_parties(prepare: Prepare, parties: int, control: Control, comparison: str = "tree") -> None:
+    """Local parties, which compare as said (mpc.choice)."""
+    inputs = [(prepare, control)] * parties
+    mpc.run_local(_wait_for_steps, parties, inputs=inputs, timeout_s=3600, comparison=comparison)
 
 
 def _wait_for_steps(party: mpc.Party, work: tuple[Prepare, Control]) -> None:

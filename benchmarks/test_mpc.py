@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import timeit
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 
 import mpc
 from benchmarks.crypten_steps import Step, clear_steps, secure_steps
-from benchmarks.parties import Stage
+from benchmarks.parties import Stage, run_parties
 from benchmarks.plain_crypten import run_plain
 from mpc.randomness import Stream
 
@@ -61,8 +62,15 @@ def comparison(count: int) -> Callable[[mpc.Party], Callable[[], Any]]:
     return prepare
 
 
-def timed(benchmark: Any, prepare: Any, parties: int, expected: np.ndarray[Any, Any], bound: float) -> None:
-    with Stage(prepare, parties) as stage:
+def timed(
+    benchmark: Any,
+    prepare: Any,
+    parties: int,
+    expected: np.ndarray[Any, Any],
+    bound: float,
+    comparison: str = "tree",
+) -> None:
+    with Stage(prepare, parties, partial(run_parties, comparison=comparison)) as stage:
         benchmark.pedantic(stage, rounds=10, warmup_rounds=1)
         for _, result in stage():
             assert np.abs(result - expected).max() <= bound
@@ -113,10 +121,12 @@ def test_training_step_beside_plain_crypten(benchmark: Any, name: str) -> None:
     benchmark.extra_info["own_time_to_plain"] = round(medians["own"] / medians["plain"], 2)
 
 
-@pytest.mark.parametrize("count", [1024, 16384])
-def test_relu(benchmark: Any, count: int) -> None:
+@pytest.mark.parametrize("method", ["tree", "dcf"])
+@pytest.mark.parametrize("count", [16, 1024, 16384])
+def test_relu(benchmark: Any, count: int, method: str) -> None:
+    """Four rounds and 12.25 bytes an entry, or one round and 8, with 2 kB an entry from the dealer."""
     expected = np.maximum(np.random.default_rng(0).normal(size=count), 0)
-    timed(benchmark, comparison(count), 2, expected, bound=2 * UNIT)
+    timed(benchmark, comparison(count), 2, expected, bound=2 * UNIT, comparison=method)
 
 
 @pytest.mark.parametrize("words", [1 << 14, 1 << 20, 1 << 24])

@@ -22,6 +22,13 @@ PartiesFile = Annotated[Path, typer.Option("--parties", "-p", help="The roster, 
 CheckpointsFolder = Annotated[
     Path | None, typer.Option("--checkpoints", help="A folder of this party's own, to survive a crash.")
 ]
+Comparison = Annotated[
+    str,
+    typer.Option(
+        "--comparison",
+        help="tree (few bytes), dcf (one round, two parties), or LATENCY_S,BYTES_PER_S to choose by cost.",
+    ),
+]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for a silent member.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -70,6 +77,7 @@ def run(
     checkpoints: CheckpointsFolder = None,
     every: Annotated[int, typer.Option("--every", help="Steps from one checkpoint to the next.")] = 10,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints there.")] = False,
+    comparison: Comparison = "tree",
 ) -> None:
     """Run program(party) from a file, which must be the same at all parties, and show what it returns."""
     me, roster = load_identity(identity, secret), Roster.load(parties)
@@ -80,10 +88,13 @@ def run(
     if resume and checkpoints is None:
         raise ValueError("--resume needs --checkpoints, the folder with the checkpoints to go on from")
     survival = None if checkpoints is None else Survival(checkpoints, every, resume)
+    from mpc.choice import Comparing
     from mpc.party import Party
 
+    method = Comparing.from_text(comparison, len(roster.parties)).method
+    digest = hashlib.sha256(source).hexdigest()
     with _listen(me, roster) as listener:
-        party = Party.join(me, listener, roster, timeout, program=hashlib.sha256(source).hexdigest())
+        party = Party.join(me, listener, roster, timeout, program=digest, comparison=method)
     party.survival = survival
     try:
         result = function(party)

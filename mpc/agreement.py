@@ -15,11 +15,12 @@ class Disagreement(ValueError):
     """The parties hold different programs, rosters or versions; names the facts and who says what."""
 
 
-def facts(roster: Roster, program: str | None) -> dict[str, str]:
-    """What this party brings: digest of the roster, of the program (hexadecimal SHA-256), versions."""
+def facts(roster: Roster, program: str | None, comparison: str | None = None) -> dict[str, str]:
+    """What this party brings: digests (hexadecimal SHA-256) of roster and program, versions, settings."""
     versions = {name: importlib.metadata.version(name) for name in VERSIONS_OF}
     own = {"roster": roster.digest(), "python": platform.python_version(), **versions}
-    return own | ({} if program is None else {"program": program})
+    given = {"program": program, "comparison": comparison}
+    return own | {name: fact for name, fact in given.items() if fact is not None}
 
 
 def agree(communicator: ChannelCommunicator, names: tuple[str, ...], own: dict[str, str]) -> None:

@@ -1,7 +1,8 @@
-"""CrypTen's comparisons and what is built on them, by the protocol of `mpc.protocols.compare`.
+"""CrypTen's comparisons and what is built on them, by `mpc.protocols.compare` or `mpc.protocols.compare_dcf`.
 
 CrypTen shares every party's share bit by bit and adds them up in a circuit: 8 rounds and 432 bytes a test
-between two parties, sent and received, against 4 rounds and 24.5 bytes here. ReLU, absolute value and the
+between two parties, sent and received, against 4 rounds and 24.5 bytes here, or 1 round and 16 bytes where
+the parties agreed on keys (mpc.choice), for which the dealer sends 2 kB a test. ReLU, absolute value and the
 larger of two numbers cost nothing beyond the test.
 """
 
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from mpc.protocols.compare import Sign, negative
+from mpc.protocols import compare, compare_dcf
+from mpc.protocols.compare import Sign
 from mpc.protocols.opening import Array, Protocol, Result, together
 
 
@@ -25,7 +27,7 @@ class Negative(NamedTuple):
 
 
 def negatives(crypten: Any, x: Any) -> Negative:
-    """Of an additively shared tensor: four rounds, 12.25 bytes an entry to each other party."""
+    """Of an additively shared tensor: four rounds and 12.25 bytes an entry to each other, or one and 8."""
     count = x.share.nelement()
     if not count:
         return Negative(_bits(crypten, x.share), x.clone())
@@ -39,8 +41,10 @@ def negatives(crypten: Any, x: Any) -> Negative:
 
 def _sign(crypten: Any, words: Array) -> Protocol[Sign]:
     first = crypten.communicator.get().get_rank() == 0
-    dealt = crypten.mpc.get_default_provider().comparison(words.size)
-    return negative(words, dealt, first)
+    provider = crypten.mpc.get_default_provider()
+    if provider.comparing.by_key(words.size):
+        return compare_dcf.negative(words, provider.sign_keys(words.size), first)
+    return compare.negative(words, provider.comparison(words.size), first)
 
 
 def run_together(crypten: Any, protocols: Sequence[Protocol[Result]]) -> list[Result]:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import torch
 
 from mpc.activations import add_activations
+from mpc.choice import Comparing
 from mpc.comparison import places, play, replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
@@ -114,13 +115,15 @@ def open_door(join: Callable[[], Callable[[], None]]) -> None:
     _Door.join = staticmethod(join)
 
 
-def start(communicator: ChannelCommunicator, dealer: DealerClient, keys: SharedKeys) -> None:
+def start(
+    communicator: ChannelCommunicator, dealer: DealerClient, keys: SharedKeys, comparing: Comparing
+) -> None:
     """Make this process a computing party; one process is one party at a time."""
     if _Door.communicator is not None:
         raise RuntimeError("this process is a party already: one process runs one party")
     prepare()
     _Door.communicator = communicator
-    provider = DealerProvider(crypten, dealer)
+    provider = DealerProvider(crypten, dealer, comparing)
     vars(crypten.mpc)["__SUPPORTED_PROVIDERS"] = Providers(provider, substitute=_Door.join is not None)
     set_streams(keys)
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mpc.choice import TREE
 from mpc.cost import Cost, Network, table
 from mpc.dealer.tuples import Request
 from mpc.descent import Linear
@@ -54,6 +55,7 @@ def forecast(
     parties: int = 2,
     period: int = 1,
     timeout_s: float = 600.0,
+    comparison: str | Network = TREE,
 ) -> Forecast:
     """Rehearse `training(party, n)` for few steps n on this machine, and tell the cost of `steps` of them.
 
@@ -61,23 +63,32 @@ def forecast(
     so rounds and bytes come out exactly, but for what is ordered from the dealer ahead of the last step and
     for a training that stops early. `period` is the number of steps after which they repeat, such as
     `check_every`; `steps` must be a multiple of it. The seconds are those of this machine and its loopback.
-    The cost is the first party's, who also hears from the dealer.
+    The cost is the first party's, who hears from the dealer what the others hear and more. `comparison` is
+    that of `mpc.Party.join`.
     """
     if steps < period or steps % period:
         raise ValueError(f"steps must be a multiple of the period {period}, got {steps}")
     periods = steps // period
     if periods <= WARM_PERIODS + 1:
-        cost, tuples = _rehearse(training, steps, parties, timeout_s)
+        cost, tuples = _rehearse(training, steps, parties, timeout_s, comparison)
         return Forecast(cost, Cost(), 0, tuples)
     (shorter, fewer), (longer, more) = (
-        _rehearse(training, period * count, parties, timeout_s) for count in (WARM_PERIODS, WARM_PERIODS + 1)
+        _rehearse(training, period * count, parties, timeout_s, comparison)
+        for count in (WARM_PERIODS, WARM_PERIODS + 1)
     )
     once, tuples = longer - shorter, more - fewer
     start_tuples = Counter({request: fewer[request] - WARM_PERIODS * tuples[request] for request in fewer})
     return Forecast(shorter - once.times(WARM_PERIODS), once, periods, start_tuples, tuples)
 
 
-def forecast_linear(model: Linear, rows: int, features: int, outputs: int = 1, parties: int = 2) -> Forecast:
+def forecast_linear(
+    model: Linear,
+    rows: int,
+    features: int,
+    outputs: int = 1,
+    parties: int = 2,
+    comparison: str | Network = TREE,
+) -> Forecast:
     """For a linear model's `fit` on shared tables of these sizes; with `patience`, if it never stops."""
 
     def training(party: Party, steps: int) -> None:
@@ -85,7 +96,8 @@ def forecast_linear(model: Linear, rows: int, features: int, outputs: int = 1, p
         x, y = _stand_in(party, (rows, features)), _stand_in(party, (rows, outputs))
         own.fit(x, y, None if model.patience is None else (x, y))
 
-    return forecast(training, model.steps, parties, 1 if model.patience is None else model.check_every)
+    period = 1 if model.patience is None else model.check_every
+    return forecast(training, model.steps, parties, period, comparison=comparison)
 
 
 def forecast_network(
@@ -96,6 +108,7 @@ def forecast_network(
     *,
     steps: int,
     parties: int = 2,
+    comparison: str | Network = TREE,
     **settings: Any,
 ) -> Forecast:
     """For `mpc.network.Network.fit` with `settings`, on shared inputs of shape (rows, *inputs)."""
@@ -104,17 +117,23 @@ def forecast_network(
         x, y = _stand_in(party, (rows, *inputs)), _stand_in(party, (rows, outputs))
         Layers.share(party, model, owner=0).fit(x, y, steps=few, **settings)
 
-    return forecast(training, steps, parties)
+    return forecast(training, steps, parties, comparison=comparison)
 
 
 def _rehearse(
-    training: Callable[[Party, int], object], steps: int, parties: int, timeout_s: float
+    training: Callable[[Party, int], object],
+    steps: int,
+    parties: int,
+    timeout_s: float,
+    comparison: str | Network,
 ) -> tuple[Cost, Counter[Request]]:
     def program(party: Party) -> tuple[Cost, Counter[Request]]:
         training(party, steps)
         return party.cost(), party.dealt()
 
-    first: tuple[Cost, Counter[Request]] = run_local(program, parties, timeout_s=timeout_s)[0]
+    first: tuple[Cost, Counter[Request]] = run_local(
+        program, parties, timeout_s=timeout_s, comparison=comparison
+    )[0]
     return first
 
 

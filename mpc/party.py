@@ -12,6 +12,7 @@ import torch
 
 from mpc import engine
 from mpc.agreement import agree, facts
+from mpc.choice import TREE, Comparing
 from mpc.cost import Cost, Network, table
 from mpc.dealer.client import DealerClient, deal_alone, join_dealer
 from mpc.dealer.service import serve
@@ -60,27 +61,31 @@ class Party:
         roster: Roster,
         timeout_s: float = 60.0,
         program: str | None = None,
+        comparison: str | Network = TREE,
     ) -> Party:
         """Connect to all other parties and the dealer, and start the engine in this process.
 
         `listener` must be bound to this party's address in the roster and trust its members; only the last
-        party needs none. `program` is a digest of what is to be computed; it, the roster and the versions
-        must be the same everywhere, or Disagreement says what differs. Raises ValueError if the identity is
-        not the roster's, PeerRefused for a peer that is not who the roster says, TimeoutError naming who does
-        not come within `timeout_s`. A party silent for that long later is lost.
+        party needs none. `program` is a digest of what is to be computed. `comparison` is "tree" for few
+        bytes, between two parties "dcf" for one round, or the network for which to choose by cost
+        (mpc.choice). Both, the roster and the versions must be the same everywhere, or Disagreement says what
+        differs. Raises ValueError if the identity is not the roster's, PeerRefused for a peer that is not who
+        the roster says, TimeoutError naming who does not come within `timeout_s`. A party silent for that
+        long later is lost.
         """
         check_identity(identity, roster)
+        comparing = Comparing(comparison, len(roster.parties))
         rank = roster.names.index(identity.name)
         named = connect_all(identity, listener, roster, roster.parties, timeout_s)
         channels = {roster.names.index(name): channel for name, channel in named.items()}
         communicator = ChannelCommunicator(rank, channels, timeout_s)
-        agreed = facts(roster, program)
+        agreed = facts(roster, program, comparing.fact())
         agree(communicator, roster.names, agreed)
         dealer_channel = _call_dealer(identity, roster, timeout_s)
         if dealer_channel:
             communicator.watch(dealer_channel)
         dealer = join_dealer(dealer_channel, rank, timeout_s) if dealer_channel else deal_alone()
-        engine.start(communicator, dealer, _agree_on_keys(communicator))
+        engine.start(communicator, dealer, _agree_on_keys(communicator), comparing)
         return cls(roster.names, communicator, dealer, dealer_channel, identity, agreed)
 
     @property
@@ -170,13 +175,15 @@ def run_local(
     inputs: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
     timeout_s: float = 300.0,
+    comparison: str | Network = TREE,
 ) -> list[Any]:
     """Run `program(party)` as 1, 2 or 3 processes on this machine; their results in rank order.
 
     With `inputs`, party i runs `program(party, inputs[i])`, and no other process gets inputs[i]. Each party,
     and the dealer where there are two or more, is a process of its own with a fresh identity; they talk over
-    loopback through post-quantum channels. Raises ProcessFailed with the failing party's name, traceback and
-    exit code, TimeoutError after `timeout_s` seconds; no process outlives the call.
+    loopback through post-quantum channels. `comparison` is that of `Party.join`. Raises ProcessFailed with
+    the failing party's name, traceback and exit code, TimeoutError after `timeout_s` seconds; no process
+    outlives the call.
     """
     if not 1 <= parties <= 3:
         raise ValueError(f"parties must be 1, 2 or 3, got {parties}")
@@ -185,8 +192,13 @@ def run_local(
         raise ValueError(f"{parties} parties need as many different names other than {DEALER!r}, got {names}")
     if inputs is not None and len(inputs) != parties:
         raise ValueError(f"{parties} parties need as many inputs, got {len(inputs)}")
+    Comparing(comparison, parties)  # refuses what cannot be before any process starts
     tasks = [
-        Task(name, _run_party, (program, name, () if inputs is None else (inputs[rank],), parties, timeout_s))
+        Task(
+            name,
+            _run_party,
+            (program, name, () if inputs is None else (inputs[rank],), parties, timeout_s, comparison),
+        )
         for rank, name in enumerate(names)
     ]
     if parties > 1:
@@ -201,12 +213,13 @@ def _run_party(
     inputs: tuple[Any, ...],
     parties: int,
     timeout_s: float,
+    comparison: str | Network = TREE,
 ) -> Any:
     # Several processes share the cores; more threads than that only fight over them.
     torch.set_num_threads(1)
     identity, listener, roster = meet(meeting, name, parties)
     with listener:
-        party = Party.join(identity, listener, roster, timeout_s)
+        party = Party.join(identity, listener, roster, timeout_s, comparison=comparison)
     try:
         result = program(party, *inputs)
     except BaseException:

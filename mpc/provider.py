@@ -8,9 +8,12 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
+from mpc.choice import Comparing
 from mpc.dealer.client import DealerClient
 from mpc.dealer.tuples import Request, Shape
 from mpc.protocols.compare import ComparisonMask
+from mpc.protocols.compare_dcf import SignKey, tuples_for
+from mpc.protocols.dcf import Corrections
 from mpc.protocols.harmonics import HarmonicMask, Series
 from mpc.protocols.product import LayerMask
 from mpc.protocols.truncate import TruncationMask
@@ -22,11 +25,12 @@ CPU = torch.device("cpu")
 class DealerProvider:
     """CrypTen's interface for correlated randomness, served by the dealer.
 
-    `crypten` is the module, from whose types the tuples are made.
+    `crypten` is the module, from whose types the tuples are made. `comparing` says how numbers are compared.
     """
 
-    def __init__(self, crypten: Any, dealer: DealerClient) -> None:
+    def __init__(self, crypten: Any, dealer: DealerClient, comparing: Comparing) -> None:
         self._dealer = dealer
+        self.comparing = comparing
         self._arithmetic = crypten.mpc.primitives.ArithmeticSharedTensor
         self._binary = crypten.mpc.primitives.BinarySharedTensor
 
@@ -67,6 +71,13 @@ class DealerProvider:
         """What the signs of `count` numbers use up."""
         parts = self._dealer.deal(Request("comparison", ((count,),)))
         return ComparisonMask(*(part.numpy().view(np.uint64) for part in parts))
+
+    def sign_keys(self, count: int) -> list[SignKey]:
+        """Keys for the signs of `count` numbers between two parties."""
+        requests = [Request("dcf", ((part,),)) for part in tuples_for(count)]
+        dealt = [[part.numpy().view(np.uint64) for part in self._dealer.deal(one)] for one in requests]
+        # The third part is this party's share of the cipher's key, which all get with the corrections.
+        return [SignKey(r, seed, offset, Corrections(*public)) for r, seed, _, offset, *public in dealt]
 
     def harmonics(self, count: int, series: Series, scale_bits: int) -> HarmonicMask:
         """What `count` values of the series use up, for numbers with `scale_bits` fractional bits."""

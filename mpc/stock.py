@@ -21,7 +21,7 @@ from he.progress import progress
 from mpc.dealer.client import split_words
 from mpc.dealer.schedule import AHEAD_TUPLES, AHEAD_WORDS, Numbered, words_of
 from mpc.dealer.service import pack_words
-from mpc.dealer.tuples import Request, draw_derived, draw_free
+from mpc.dealer.tuples import Request, draw_derived, draw_free, sent_sizes
 from mpc.exchange import tell_all
 from mpc.party import Party
 from mpc.randomness import Stream, new_key
@@ -45,24 +45,23 @@ class _Kind:
     claimed: int = 0
     used: int = 0
 
-    @property
-    def record_bytes(self) -> int:
-        return _record_bytes(self.request)
-
 
 class Stock:
     """The tuples in one folder; `deal` fills it, and computations take from it inside `use`.
 
-    Every party keeps the key of its own streams, sealed to its identity; the first one also the corrections,
-    encrypted under a key that only those seals hold. Before a tuple is used it is marked as used, durably, a
-    block of `CLAIM` at a time; a computation begins behind everything that any party has marked. Whoever can
-    put an older state of the whole folder in place can make tuples be used twice: keep no backups of it.
+    Every party keeps the key of its own streams, sealed to its identity, and what the dealer has sent it:
+    corrections at the first party, common parts at all. That is encrypted under a key that only those seals
+    hold. Before a tuple is used it is marked as used, durably, a block of `CLAIM` at a time; a computation
+    begins behind everything that any party has marked. Whoever can put an older state of the whole folder in
+    place can make tuples be used twice: keep no backups of it.
     """
 
-    def __init__(self, vault: Vault, content: dict[str, Any]) -> None:
+    def __init__(self, vault: Vault, content: dict[str, Any], first: bool) -> None:
         self._vault = vault
         self._content = content
-        self._kinds = _kinds({Request.from_bytes(request): count for request, count in content["wanted"]})
+        self._first = first
+        wanted = {Request.from_bytes(request): count for request, count in content["wanted"]}
+        self._kinds = _kinds(wanted, first)
         self._by_request = {kind.request: kind for kind in self._kinds}
         self._cipher = ChaCha20Poly1305(content["file_key"])
         self._file: BinaryIO | None = None
@@ -72,22 +71,23 @@ class Stock:
         """Have the dealer deal `wanted`, so many tuples for each request, into each party's own folder.
 
         What a training wants `mpc.forecast` tells, or `Party.dealt` after one like it. The first party's
-        folder takes `stock_bytes(wanted)`. Raises ValueError at all parties alike where that is above the
-        limit of some party, where they do not want the same, or where a folder holds a stock already; OSError
-        where it cannot be written, and then leaves no part of it.
+        folder takes `stock_bytes(wanted)`, each other's `stock_bytes(wanted, first=False)`, which is never
+        more. Raises ValueError at all parties alike where the former is above the limit of some party, where
+        they do not want the same, or where a folder holds a stock already; OSError where it cannot be
+        written, and then leaves no part of it.
         """
         vault = Vault(Path(folder), party.identity, "stock")
         content = cls._agree(party, wanted, vault, limit_bytes)
-        stock = cls(vault, content)
+        stock = cls(vault, content, party.rank == 0)
         vault.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         dealer = party._dealer
         dealer.restart(content["key"])
-        if party.rank == 0:
+        if stock_bytes(wanted, stock._first):
             # It takes its name when it is whole; without the keys, which come last, it is nothing.
             with new_file(vault.folder / _TUPLES) as file:
                 stock._fill(file, party)
         dealer.restart(new_key())
-        tell_all(party, "whole")  # where the first party failed, nobody gets further
+        tell_all(party, "whole")  # where one party failed, nobody gets further
         vault.save(_USED, msgpack.packb([content["id"], [0] * len(stock._kinds)]))
         vault.save(_KEYS, msgpack.packb(content))
 
@@ -101,7 +101,8 @@ class Stock:
         """
         vault = Vault(Path(folder), party.identity, "stock")
         with _alone(vault.folder) as alone:
-            stock = cls(vault, msgpack.unpackb(vault.load(_KEYS))) if alone and vault.has(_KEYS) else None
+            there = alone and vault.has(_KEYS)
+            stock = cls(vault, msgpack.unpackb(vault.load(_KEYS)), party.rank == 0) if there else None
             own = {"id": stock._content["id"].hex(), "used": stock._claims()} if stock else None
             claims = dict(zip(party.names, tell_all(party, own), strict=True))
             if absent := [name for name, claim in claims.items() if claim is None]:
@@ -131,8 +132,8 @@ class Stock:
             self._save_claims()
         place, kind.used = kind.used, kind.used + 1
         stream = Stream(self._content["key"], kind.number + place)
-        free = draw_free(request, stream)
-        return free + (draw_derived(request, stream) if self._file is None else self._read(kind, place))
+        drawn = draw_free(request, stream) + ([] if self._first else draw_derived(request, stream))
+        return drawn + self._read(kind, place)
 
     @staticmethod
     def _agree(party: Party, wanted: Mapping[Request, int], vault: Vault, limit_bytes: int) -> dict[str, Any]:
@@ -155,8 +156,9 @@ class Stock:
     def _fill(self, file: BinaryIO, party: Party) -> None:
         with progress("stocking tuples", sum(kind.count for kind in self._kinds)) as tick:
             for batch in _batches(self._kinds):
-                for numbered, parts in zip(batch, party._dealer.corrections_of(batch), strict=True):
-                    file.write(self._cipher.encrypt(_nonce(numbered.number), pack_words(parts), None))
+                for numbered, parts in zip(batch, party._dealer.sent(batch), strict=True):
+                    if parts:
+                        file.write(self._cipher.encrypt(_nonce(numbered.number), pack_words(parts), None))
                     tick()
 
     def _begin(self, used: list[int]) -> None:
@@ -177,30 +179,35 @@ class Stock:
         self._vault.save(_USED, msgpack.packb([self._content["id"], claimed]))
 
     def _read(self, kind: _Kind, place: int) -> list[torch.Tensor]:
+        sizes = sent_sizes(kind.request, self._first)
+        if not sizes:
+            return []
         if self._file is None:
-            raise ValueError("only the first party has corrections")
-        self._file.seek(kind.offset + place * kind.record_bytes)
-        sealed = self._file.read(kind.record_bytes)
+            raise ValueError(f"{self._vault.folder / _TUPLES} is missing")
+        record_bytes = _record_bytes(kind.request, self._first)
+        self._file.seek(kind.offset + place * record_bytes)
+        sealed = self._file.read(record_bytes)
         try:
             content = self._cipher.decrypt(_nonce(kind.number + place), sealed, None)
         except InvalidTag as error:
             path = self._vault.folder / _TUPLES
             raise ValueError(f"tuple {kind.number + place} in {path} is damaged") from error
-        return split_words(np.frombuffer(content, dtype=np.int64).copy(), kind.request)
+        return split_words(np.frombuffer(content, dtype=np.int64).copy(), sizes)
 
 
-def stock_bytes(wanted: Mapping[Request, int]) -> int:
-    """What so many tuples for each request take on the first party's disk."""
-    return sum(_record_bytes(request) * count for request, count in wanted.items())
+def stock_bytes(wanted: Mapping[Request, int], first: bool = True) -> int:
+    """What so many tuples for each request take on the first party's disk, or on each other party's."""
+    return sum(_record_bytes(request, first) * count for request, count in wanted.items())
 
 
-def _record_bytes(request: Request) -> int:
-    return 8 * words_of(request) + _TAG_BYTES
+def _record_bytes(request: Request, first: bool) -> int:
+    return 8 * words_of(request, first) + _TAG_BYTES if sent_sizes(request, first) else 0
 
 
-def _kinds(wanted: Mapping[Request, int]) -> list[_Kind]:
+def _kinds(wanted: Mapping[Request, int], first: bool) -> list[_Kind]:
     numbers = accumulate(wanted.values(), initial=0)
-    offsets = accumulate((_record_bytes(request) * count for request, count in wanted.items()), initial=0)
+    sizes = (_record_bytes(request, first) * count for request, count in wanted.items())
+    offsets = accumulate(sizes, initial=0)
     return [
         _Kind(request, count, number, offset)
         for (request, count), number, offset in zip(wanted.items(), numbers, offsets, strict=False)

@@ -13,7 +13,7 @@ import torch
 
 from mpc.dealer.schedule import Numbered, Schedule, words_of
 from mpc.dealer.service import NEW_KEYS, pack_orders
-from mpc.dealer.tuples import Request, corrections, derived_sizes, draw_derived, draw_free
+from mpc.dealer.tuples import Request, Shape, corrections, draw_derived, draw_free, sent_sizes
 from mpc.randomness import Stream, new_key
 from mpc.transport import lost
 from pqc import ChannelError
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 
 class Source(Protocol):
-    """Where the first party's corrections come from."""
+    """Where what the dealer sends one party comes from."""
 
     def order(self, tuples: Sequence[Numbered]) -> None:
-        """Ask for them; returns at once."""
+        """Ask for tuples; returns at once. All parties call it alike, and the first one's order counts."""
         ...
 
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
-        """The corrections of the oldest tuple ordered and not yet given, which must be `wanted`."""
+        """The parts sent of the oldest tuple ordered and not yet given, which must be `wanted`."""
         ...
 
     def restart(self, key: bytes) -> None:
@@ -50,16 +50,13 @@ class DealerClient:
     """`deal(request)` gives this party's shares of all parts, freely drawn ones first.
 
     All parties must ask for the same requests in the same order. `rounds` counts the requests that were not
-    foreseen: for each of them the first party waits a round trip to the dealer, for the others not.
+    foreseen and wait for the dealer: at the first party all of them, at the others those with common parts.
     """
 
-    def __init__(
-        self, key: bytes, source: Source | None, tell_key: Callable[[bytes], None] | None = None
-    ) -> None:
-        """`source` is None for every party but the first; the others tell new keys by `tell_key`."""
+    def __init__(self, key: bytes, source: Source, first: bool) -> None:
         self._key = key
         self._source = source
-        self._tell_key = source.restart if source is not None else tell_key
+        self._first = first
         self._schedule = Schedule()
         self._from_stock = True
         self._last_number = -1
@@ -76,15 +73,13 @@ class DealerClient:
         With the key and the schedule of an earlier moment the same requests get the same tuples as then:
         only for repeating what was computed then with exactly the same values, or masks would cover two.
         """
-        if self._tell_key is None:
-            raise ValueError("this dealer has one key for all of its time")
         self.finish()
-        self._tell_key(key)
+        self._source.restart(key)
         self._key = key
         self._last_number = -1
         self._from_stock = stocked
         self._schedule = schedule or Schedule()
-        if self._source is not None and (outstanding := self._schedule.outstanding()):
+        if outstanding := self._schedule.outstanding():
             self._source.order(outstanding)
 
     def schedule(self) -> bytes:
@@ -101,34 +96,28 @@ class DealerClient:
             raise RuntimeError(f"tuple {taken.use.number} would be used after tuple {self._last_number}")
         self._last_number = taken.use.number
         stream = Stream(self._key, taken.use.number)
-        free = draw_free(request, stream)
-        if self._source is None:
-            return free + draw_derived(request, stream)
-        self.rounds += 0 if taken.foreseen else 1
+        drawn = draw_free(request, stream) + ([] if self._first else draw_derived(request, stream))
+        self.rounds += 1 if not taken.foreseen and sent_sizes(request, self._first) else 0
         if taken.order:
             self._source.order(taken.order)
         for unwanted in taken.unwanted:
             self._source.next(unwanted)
-        return free + self._source.next(taken.use)
+        return drawn + self._source.next(taken.use)
 
-    def corrections_of(self, tuples: Sequence[Numbered]) -> Iterator[list[torch.Tensor]]:
-        """At the first party the corrections of tuples chosen by number, for a key used for nothing else."""
-        if self._source is None:
-            return
+    def sent(self, tuples: Sequence[Numbered]) -> Iterator[list[torch.Tensor]]:
+        """What the dealer sends this party of tuples chosen by number, for a key used for nothing else."""
         self._source.order(tuples)
         for wanted in tuples:
             yield self._source.next(wanted)
 
     def finish(self) -> None:
         """Take in what was ordered and is not needed any more, so that the channel can be closed in order."""
-        if self._source is not None:
-            for unwanted in self._schedule.outstanding():
-                self._source.next(unwanted)
+        for unwanted in self._schedule.outstanding():
+            self._source.next(unwanted)
 
 
-def split_words(words: npt.NDArray[np.int64], request: Request) -> list[torch.Tensor]:
-    """A tuple's derived parts from their words, one part after the other."""
-    sizes = derived_sizes(request)
+def split_words(words: npt.NDArray[np.int64], sizes: Sequence[Shape]) -> list[torch.Tensor]:
+    """Parts of these shapes from their words, one part after the other."""
     parts = np.split(words, np.cumsum([math.prod(size) for size in sizes])[:-1])
     return [torch.from_numpy(part).reshape(size) for part, size in zip(parts, sizes, strict=True)]
 
@@ -136,15 +125,18 @@ def split_words(words: npt.NDArray[np.int64], request: Request) -> list[torch.Te
 class RemoteSource:
     """A dealer behind a channel; PartyLost when it is gone or silent for `timeout_s`."""
 
-    def __init__(self, channel: Channel, timeout_s: float) -> None:
+    def __init__(self, channel: Channel, timeout_s: float, first: bool) -> None:
         self._channel = channel
         self._timeout_s = timeout_s
+        self._first = first
 
     def order(self, tuples: Sequence[Numbered]) -> None:
-        self._use(lambda channel: channel.send(pack_orders(tuples)))
+        if self._first:
+            self._use(lambda channel: channel.send(pack_orders(tuples)))
 
     def restart(self, key: bytes) -> None:
-        self._use(lambda channel: channel.send(NEW_KEYS))
+        if self._first:
+            self._use(lambda channel: channel.send(NEW_KEYS))
         self.tell_key(key)
 
     def tell_key(self, key: bytes) -> None:
@@ -153,13 +145,16 @@ class RemoteSource:
 
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
         """Raises ValueError when the dealer sends another number of words than the tuple has."""
-        words = np.empty(words_of(wanted.request), dtype=np.int64)
+        sizes = sent_sizes(wanted.request, self._first)
+        if not sizes:
+            return []
+        words = np.empty(words_of(wanted.request, self._first), dtype=np.int64)
         buffer = words.data.cast("B")
         received = self._use(lambda channel: channel.receive_into(buffer, timeout_s=self._timeout_s))
         if received != words.nbytes:
             kind = wanted.request.kind
             raise ValueError(f"the dealer sent {received} bytes for {kind}, expected {words.nbytes}")
-        return split_words(words, wanted.request)
+        return split_words(words, sizes)
 
     def _use(self, use: Callable[[Channel], T]) -> T:
         try:
@@ -187,12 +182,13 @@ class OwnSource:
 def join_dealer(channel: Channel, rank: int, timeout_s: float) -> DealerClient:
     """Agree on a fresh key with the dealer behind `channel`."""
     key = new_key()
-    remote = RemoteSource(channel, timeout_s)
+    first = rank == 0
+    remote = RemoteSource(channel, timeout_s, first)
     remote.tell_key(key)
-    return DealerClient(key, remote if rank == 0 else None, remote.tell_key)
+    return DealerClient(key, remote, first)
 
 
 def deal_alone() -> DealerClient:
     """A dealer for a computation with one party."""
     key = new_key()
-    return DealerClient(key, OwnSource(key))
+    return DealerClient(key, OwnSource(key), first=True)

@@ -14,13 +14,13 @@ from typing import NamedTuple
 import msgpack
 import numpy as np
 
-from mpc.dealer.tuples import Request, derived_sizes
+from mpc.dealer.tuples import Request, sent_sizes
 
 # As many requests back as tell apart the places where one kind repeats, such as an exponential's squarings.
 CONTEXT = 32
 # Places remembered before the oldest is forgotten.
 MEMORY = 1 << 16
-# What may be ordered ahead: this many tuples, with this many words of corrections together (16 MiB).
+# What may be ordered ahead: this many tuples, with this many words for the first party together (16 MiB).
 AHEAD_TUPLES = 256
 AHEAD_WORDS = 1 << 21
 
@@ -131,6 +131,6 @@ class Schedule:
         return Numbered(self._next_number - 1, request)
 
 
-def words_of(request: Request) -> int:
-    """The words of a tuple's corrections."""
-    return sum(math.prod(size) for size in derived_sizes(request))
+def words_of(request: Request, first: bool = True) -> int:
+    """The words that the dealer sends of a tuple: to the first party, or to each of the others."""
+    return sum(math.prod(size) for size in sent_sizes(request, first))

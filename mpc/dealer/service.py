@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgpack
 import torch
 
-from mpc.dealer.schedule import Numbered
+from mpc.dealer.schedule import Numbered, words_of
 from mpc.dealer.tuples import Request, corrections
 from mpc.randomness import KEY_BYTES, Stream
 from pqc import ChannelClosed
@@ -26,7 +26,8 @@ def serve(channels: Sequence[Channel]) -> None:
     """Deal for the parties behind `channels`, given in rank order, until the first one closes.
 
     Every party begins by sending the 32-byte key of the streams it shares with the dealer. From then on the
-    first party sends orders and gets the corrections, one message a tuple, in the order of their numbers.
+    first party sends orders and gets the corrections and common parts, one message a tuple, in the order of
+    their numbers; of tuples with common parts each other party gets these, in one message and the same order.
     Where it sends NEW_KEYS instead, every party sends another key, and numbers start again.
     """
     keys = [_receive_key(channel) for channel in channels]
@@ -45,7 +46,11 @@ def serve(channels: Sequence[Channel]) -> None:
                 raise ValueError(f"tuple {number} was dealt before: the last number was {last_number}")
             last_number = number
             streams = [Stream(key, number) for key in keys]
-            first.send(pack_words(corrections(request, streams)))
+            message = pack_words(corrections(request, streams))
+            first.send(message)
+            if common := 8 * words_of(request, first=False):
+                for channel in channels[1:]:
+                    channel.send(message[-common:])
 
 
 def pack_orders(orders: Sequence[Numbered]) -> bytes:

@@ -1,8 +1,9 @@
 """What can be dealt: each kind of correlated randomness as parts drawn freely and parts derived from them.
 
-Every part is shared among the parties. A freely drawn part is the sum (or exclusive or) of what each party
-draws from the stream that it shares with the dealer; of a derived part all parties but the first draw their
-share likewise, and the first gets the correction that makes the shares add up. Nothing else travels.
+A freely drawn part is shared among the parties: the sum (or exclusive or) of what each party draws from the
+stream that it shares with the dealer. Of a derived part all parties but the first draw their share likewise,
+and the first gets the correction that makes the shares add up. A common part, which a few kinds have, is not
+shared: every party gets all of it. Nothing else travels.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgpack
 import numpy as np
 import torch
 
-from mpc.protocols import compare, harmonics
+from mpc.protocols import compare, compare_dcf, dcf, harmonics
 from mpc.protocols import product as layers
 from mpc.protocols.truncate import unsigned_quotient
 from mpc.randomness import Stream
@@ -39,8 +40,9 @@ class Request:
     `kind` is "product" (c = op(a, b, **options) mod 2^64), "layer" (mpc.protocols.product.LayerMask; the
     option "wanted" says which of the two gradients), "square" (r, r^2), "and" (c = a & b, bitwise shares),
     "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap),
-    "truncation" (r, floor(r / divisor), top bit of r), "comparison" (mpc.protocols.compare.ComparisonMask) or
-    "harmonics" (mpc.protocols.harmonics.HarmonicMask; options period_bits and count).
+    "truncation" (r, floor(r / divisor), top bit of r), "comparison" (mpc.protocols.compare.ComparisonMask),
+    "dcf" (mpc.protocols.compare_dcf.SignKey; between two parties) or "harmonics"
+    (mpc.protocols.harmonics.HarmonicMask; options period_bits and count).
     """
 
     kind: str
@@ -80,8 +82,10 @@ class _Kind:
     operands: int
     free: Callable[[Request], list[_Shape]]
     derived: Callable[[Request], list[_Shape]]
-    # From the request, the freely drawn parts in the clear, and every party's shares of them.
+    # The derived parts, then the common ones, from the request, the freely drawn parts in the clear, and
+    # every party's shares of them.
     derive: Callable[[Request, list[torch.Tensor], list[list[torch.Tensor]]], list[torch.Tensor]]
+    common: Callable[[Request], tuple[Shape, ...]] = lambda request: ()
 
 
 def draw_free(request: Request, stream: Stream) -> list[torch.Tensor]:
@@ -100,8 +104,19 @@ def derived_sizes(request: Request) -> tuple[Shape, ...]:
     return tuple(part.size for part in _KINDS[request.kind].derived(request))
 
 
+@functools.lru_cache(maxsize=4096)
+def sent_sizes(request: Request, first: bool) -> tuple[Shape, ...]:
+    """The shapes of what the dealer sends: corrections and common parts to the first party, else these."""
+    common = _KINDS[request.kind].common(request)
+    return derived_sizes(request) + common if first else common
+
+
 def corrections(request: Request, streams: Sequence[Stream]) -> list[torch.Tensor]:
-    """The first party's shares of the derived parts; needs every party's stream, so only a dealer can."""
+    """What the first party is sent: its shares of the derived parts, then the common parts.
+
+    Each other party is sent the common parts. Needs every party's stream, so only a dealer can tell. Raises
+    ValueError for a kind that is for another number of parties.
+    """
     kind = _KINDS[request.kind]
     shares = [draw_free(request, stream) for stream in streams]
     free = [
@@ -109,11 +124,13 @@ def corrections(request: Request, streams: Sequence[Stream]) -> list[torch.Tenso
         for shape, parts in zip(kind.free(request), zip(*shares, strict=True), strict=True)
     ]
     masks = [draw_derived(request, stream) for stream in streams[1:]]
-    derived = kind.derive(request, free, shares)
-    return [
+    parts = kind.derive(request, free, shares)
+    derived = kind.derived(request)
+    own = [
         _remove(part, [mask[index] for mask in masks], shape.bitwise)
-        for index, (shape, part) in enumerate(zip(kind.derived(request), derived, strict=True))
+        for index, (shape, part) in enumerate(zip(derived, parts, strict=False))
     ]
+    return own + parts[len(derived) :]
 
 
 def _combine(parts: Sequence[torch.Tensor], bitwise: bool) -> torch.Tensor:
@@ -200,6 +217,21 @@ def _derive_comparison(free: list[torch.Tensor]) -> list[torch.Tensor]:
     return [torch.from_numpy(part.view(np.int64)) for part in parts]
 
 
+def _dcf_free(request: Request) -> list[_Shape]:
+    """r, a seed for each party of its own, and a cipher's key, which becomes a common part."""
+    (count,) = request.sizes[0]
+    return [_Shape((count,)), _Shape((count, 2), bitwise=True), _Shape((2,), bitwise=True)]
+
+
+def _derive_dcf(free: list[torch.Tensor], shares: list[list[torch.Tensor]]) -> list[torch.Tensor]:
+    if len(shares) != 2:
+        raise ValueError(f"a distributed comparison function is for 2 parties, got {len(shares)}")
+    r, _, cipher = (part.numpy().view(np.uint64) for part in free)
+    seeds = np.stack([own[1].numpy().view(np.uint64) for own in shares])
+    offset, public = compare_dcf.derive(r, seeds, cipher)
+    return [torch.from_numpy(part.view(np.int64)) for part in (offset, *public)]
+
+
 def _harmonics_shapes(request: Request) -> list[_Shape]:
     return [_Shape((dict(request.options)["count"], *request.sizes[0]))] * 2
 
@@ -253,6 +285,13 @@ _KINDS = {
         lambda request: _comparison_shapes(request)[2:],
         lambda request, free, _: _derive_comparison(free),
     ),
+    "dcf": _Kind(
+        1,
+        _dcf_free,
+        lambda request: [_Shape((*request.sizes[0], 2))],
+        lambda request, free, shares: _derive_dcf(free, shares),
+        lambda request: dcf.sizes(*request.sizes[0]),
+    ),
     "harmonics": _Kind(
         1, _as_given(), _harmonics_shapes, lambda request, free, _: _derive_harmonics(request, free[0])
     ),
@@ -274,14 +313,14 @@ def _check(request: Request) -> None:
         raise ValueError(f"options {sorted(unknown)} are none of {known}")
     if request.kind == "truncation" and not 2 <= request.divisor < 1 << 62:
         raise ValueError(f"a divisor lies in [2, 2^62), got {request.divisor}")
-    if request.kind in ("comparison", "harmonics") and len(request.sizes[0]) != 1:
+    if request.kind in ("comparison", "dcf", "harmonics") and len(request.sizes[0]) != 1:
         raise ValueError(f"{request.kind} are dealt in a row, got the shape {request.sizes[0]}")
     if request.kind == "harmonics":
         _check_harmonics(dict(request.options))
-    derived = derived_sizes(request)
+    sent = sent_sizes(request, first=True)
     # A layer also draws a mask for its gradient, which has the shape of its value.
-    gradient = derived[:1] if request.kind == "layer" else ()
-    words = sum(math.prod(size) for size in (*request.sizes, *gradient, *derived))
+    gradient = sent[:1] if request.kind == "layer" else ()
+    words = sum(math.prod(size) for size in (*request.sizes, *gradient, *sent))
     if words > MAX_WORDS:
         raise ValueError(f"at most {MAX_WORDS} words in one tuple, got {words}")
 

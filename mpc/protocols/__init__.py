@@ -11,6 +11,8 @@ and, apart from them, against the dealer, who sees no message of theirs. The pro
       rescaling of products                                                 ePrint 2020/338, section 5
     x < y, x = y, ReLU, abs,      compare: x + r opened, then a tree of     Damgard and others, TCC 2006;
       max, argmax, max-pool       conjunctions of up to four bits           Ohata, Nuida, ePrint 2019/1020
+      two parties, if asked for   compare_dcf: x + r opened, then a         Boyle and others,
+      or by cost: mpc.choice      distributed comparison function           ePrint 2020/1392
     sigmoid, tanh                 two comparisons, harmonics: mpc.smooth    Kei, Chow, "SHAFT", NDSS 2025
     softmax                       max, comparison, harmonics twice,         as above
                                   one product: mpc.smooth
@@ -23,8 +25,12 @@ and, apart from them, against the dealer, who sees no message of theirs. The pro
     random bits, dropout          CrypTen's, with dealt bits                Knott and others, NeurIPS 2021
     cos, sin, erf, x^p            CrypTen's formulas on the above           Knott and others, NeurIPS 2021
 
+    By the tree a test takes 4 rounds and 24.5 bytes, sent and received by one of two parties; by keys 1
+    round and 16 bytes, and a ReLU no more. For a key the dealer sends one party 2048 bytes, the other 2032.
+
 Every value opened is the sum, or the exclusive or, of a secret and a dealt mask that is uniform, independent
-of all else and used once: a simulator draws it at random. So protocols may follow one another or run side by
-side, as long as no mask is used twice: the numbers of tuples only count up, which every party checks at each
-tuple (mpc.dealer.client), and a stock marks tuples as used before they are (mpc.stock).
+of all else and used once: a simulator draws it at random; keys it makes up as well, if AES is an ideal cipher
+(mpc.protocols.dcf). So protocols may follow one another or run side by side, as long as no mask is used
+twice: the numbers of tuples only count up, which every party checks at each tuple (mpc.dealer.client), and a
+stock marks tuples as used before they are (mpc.stock).
 """

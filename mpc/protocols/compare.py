@@ -130,14 +130,17 @@ def negative(x: Array, dealt: ComparisonMask, first: bool) -> Protocol[Sign]:
     hidden = less ^ top ^ dealt.masks[-1:]
     (opened,) = yield [Part(to_wire(hidden, count))]
     flip = to_numbers(from_wire(opened, 1, count)[0], count) ^ (c >> np.uint64(63))
-    return _select(x, c, flip, dealt, first)
+    return select(x, c, flip, dealt.bit, dealt.masked, first)
 
 
-def _select(x: Array, c: Array, flip: Array, dealt: ComparisonMask, first: bool) -> Sign:
-    """The result is flip xor b = flip + (1 - 2 flip) b, and x = c - r."""
+def select(x: Array, c: Array, flip: Array, bit: Array, masked: Array, first: bool) -> Sign:
+    """Sign of x = c - r where it is flip xor b, from shares of x, of a bit b and, `masked`, of r b.
+
+    The result is flip + (1 - 2 flip) b, and its product with x follows from c b - r b.
+    """
     side = np.uint64(1) - (flip << np.uint64(1))
-    bit = side * dealt.bit + (flip if first else np.uint64(0))
-    return Sign(bit, flip * x + side * (c * dealt.bit - dealt.masked))
+    negative = side * bit + (flip if first else np.uint64(0))
+    return Sign(negative, flip * x + side * (c * bit - masked))
 
 
 def _node_masks(masks: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc.dealer.tuples import Request, corrections, draw_derived, draw_free
+from mpc.dealer.tuples import Request, corrections, derived_sizes, draw_derived, draw_free
 from mpc.protocols.opening import Array, Part, Protocol
 from mpc.randomness import Stream
 
@@ -20,9 +20,10 @@ def dealt(request: Request, parties: int, seed: int = 0) -> list[list[torch.Tens
     keys = [bytes([seed % 251, rank + 1]) * 16 for rank in range(parties)]
     streams = [Stream(key) for key in keys]
     shares = [draw_free(request, stream) for stream in streams]
-    shares[0] += corrections(request, [Stream(key) for key in keys])
+    sent = corrections(request, [Stream(key) for key in keys])
+    shares[0] += sent
     for rank in range(1, parties):
-        shares[rank] += draw_derived(request, streams[rank])
+        shares[rank] += draw_derived(request, streams[rank]) + sent[len(derived_sizes(request)) :]
     return shares
 
 

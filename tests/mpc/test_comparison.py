@@ -1,4 +1,4 @@
-"""Comparisons of secret tensors: values, exact rounds and bytes, for one, two and three parties."""
+"""Comparisons of secret tensors: values, exact rounds and bytes, for one to three parties, and by keys."""
 
 from __future__ import annotations
 
@@ -63,8 +63,22 @@ def outcome(request: pytest.FixtureRequest) -> tuple[int, dict[str, tuple[Any, i
     return request.param, mpc.run_local(compute, request.param)[0]
 
 
+@pytest.fixture(scope="module")
+def keyed() -> dict[str, tuple[Any, int, int]]:
+    results: dict[str, tuple[Any, int, int]] = mpc.run_local(compute, 2, comparison="dcf")[0]
+    return results
+
+
 def test_values(outcome: tuple[int, dict[str, tuple[Any, int, int]]]) -> None:
-    values = {name: result.double() for name, (result, _, _) in outcome[1].items()}
+    check_values(outcome[1])
+
+
+def test_values_by_keys(keyed: dict[str, tuple[Any, int, int]]) -> None:
+    check_values(keyed)
+
+
+def check_values(results: dict[str, tuple[Any, int, int]]) -> None:
+    values = {name: result.double() for name, (result, _, _) in results.items()}
     assert torch.equal(values["negative"], (VALUES < 0).double())
     assert torch.equal(values["relu"], VALUES.relu())
     assert torch.equal(values["tracked"], VALUES.relu())
@@ -95,3 +109,13 @@ def test_rounds_and_bytes(outcome: tuple[int, dict[str, tuple[Any, int, int]]]) 
     if parties == 2:
         # Sent and received by one party for 16 outputs: below 700 bytes each.
         assert 2 * (results["pool"][2] - 9 * FRAME) / 16 < 140
+
+
+def test_rounds_and_bytes_by_keys(keyed: dict[str, tuple[Any, int, int]]) -> None:
+    """A ReLU is one round, and 16 bytes an entry sent and received."""
+    for name in ("negative", "relu", "abs", "sign", "tracked"):
+        assert keyed[name][1:] == (1, 8 * COUNT + FRAME), name
+    assert keyed["equal"][1:] == (1, 16 * COUNT + FRAME)
+    assert keyed["row max"][1] == keyed["argmax"][1] == 4 + 3
+    assert keyed["pool"][1] == 3
+    assert keyed["none"][1:] == (0, 0)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import mpc
+from mpc.choice import TREE, Comparing
 from mpc.processes import ProcessFailed
 
 
@@ -32,7 +33,7 @@ def refusals(party: mpc.Party) -> list[str]:
         crypten.mpc.provider.TrustedFirstParty,
         crypten.mpc.provider.TTPServer,
         lambda: crypten.mpc.run_multiprocess(2),
-        lambda: engine.start(party._communicator, party._dealer, keys),
+        lambda: engine.start(party._communicator, party._dealer, keys, Comparing(TREE, 1)),
     ):
         try:
             attempt()

@@ -13,6 +13,7 @@ from torch import nn
 import mpc
 from mpc.cost import Cost
 from mpc.cost import Network as Line
+from mpc.dealer.tuples import Request
 from mpc.forecast import Forecast, forecast, forecast_linear, forecast_network
 from mpc.linear import LogisticRegression, Ridge
 from mpc.network import Network
@@ -63,6 +64,22 @@ def test_the_forecast_is_what_is_counted(foretell: Any, train: Any, parties: int
     told = foretell(parties=parties)
     counted, dealt = mpc.run_local(train, parties)[0]
     assert counted.rounds > 100
+    assert astuple(told.total)[:-1] == astuple(counted)[:-1]
+    assert told.tuples == dealt
+
+
+def rectified(party: mpc.Party, steps: int = 10) -> Any:
+    x = party.secret([1.0, -1.0, 0.0] if party.rank == 0 else None, owner=0, size=(3,))
+    for _ in range(steps):
+        x = x.relu() * x
+    return party.cost(), party.dealt()
+
+
+def test_keys_are_counted_as_well() -> None:
+    told = forecast(rectified, 10, comparison="dcf")
+    counted, dealt = mpc.run_local(rectified, 2, comparison="dcf")[0]
+    assert dealt[Request("dcf", ((3,),))] == 10
+    assert counted.dealer_bytes_received > 10 * 3 * 2048
     assert astuple(told.total)[:-1] == astuple(counted)[:-1]
     assert told.tuples == dealt
 

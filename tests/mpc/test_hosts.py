@@ -143,7 +143,9 @@ def finish(processes: list[subprocess.Popen[str]]) -> Iterator[tuple[int, str, s
 
 
 def test_a_program_runs_at_two_parties_with_a_dealer(site: Path) -> None:
-    processes = [start(site, name, "run", "program.py") for name in ("north", "south")]
+    processes = [
+        start(site, name, "run", "program.py", "--comparison", "0.04,12.5e6") for name in ("north", "south")
+    ]
     processes.append(start(site, "helper", "dealer"))
     results = list(finish(processes))
     assert [code for code, _, _ in results] == [0, 0, 0], results
@@ -156,12 +158,16 @@ def test_check_reports_every_other_member(site: Path) -> None:
         assert out.count("agrees") == 2
 
 
-def test_different_programs_are_an_error_at_both(site: Path) -> None:
+def test_different_programs_and_settings_are_an_error_at_both(site: Path) -> None:
     (site / "other.py").write_text(PROGRAM.replace("x * y", "x + y"))
-    processes = [start(site, "north", "run", "program.py"), start(site, "south", "run", "other.py")]
+    processes = [
+        start(site, "north", "run", "program.py", "--comparison", "dcf"),
+        start(site, "south", "run", "other.py"),
+    ]
     for code, _, err in finish(processes):
         assert code == 1
-        assert "the parties do not agree: program at" in err
+        assert "the parties do not agree: comparison at" in err
+        assert "; program at" in err
 
 
 def test_different_rosters_are_an_error(site: Path) -> None:
@@ -186,6 +192,7 @@ def test_different_rosters_are_an_error(site: Path) -> None:
         (["run", "empty.py"], "defines no function program"),
         (["run", "program.py", "--resume"], "--resume needs --checkpoints"),
         (["run", "program.py", "--checkpoints", "x", "--every", "0"], "every 1 step or more, got 0"),
+        (["run", "program.py", "--comparison", "fast"], "comparison is 'tree', 'dcf' or a mpc.cost.Network"),
     ],
 )
 def test_bad_programs_are_refused(site: Path, arguments: list[str], message: str) -> None:

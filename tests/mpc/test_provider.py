@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mpc import engine
+from mpc.choice import TREE, Comparing
 from mpc.dealer.client import deal_alone
 from mpc.provider import NAME, DealerProvider, Providers
 
 
 def provider() -> DealerProvider:
-    return DealerProvider(engine.crypten, deal_alone())
+    return DealerProvider(engine.crypten, deal_alone(), Comparing(TREE, 1))
 
 
 def test_the_dealer_goes_by_its_name() -> None:

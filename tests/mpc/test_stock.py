@@ -122,6 +122,40 @@ def test_tuples_claimed_before_a_crash_are_not_used_after_it(tmp_path: Path) -> 
     assert first == [[0, 1], [CLAIM, CLAIM + 1], [3 * CLAIM, 3 * CLAIM + 1], []]
 
 
+def keys_ahead(party: mpc.Party, folder: Path) -> dict[str, Any]:
+    """ReLU by keys from a stock, one call more than it has tuples for."""
+    own, count = folder / party.name, 6
+    key = Request("dcf", ((count,),))
+    Stock.deal(party, {key: 3, SQUARE: 2}, own, limit_bytes=LIMIT)
+    numbers = watch_numbers()
+    values = np.arange(count) - 3.0
+    x = party.secret(values if party.rank == 0 else None, owner=0, size=values.shape)
+    with Stock.use(party, own) as stock:
+        before, spent = party.cost(), []
+        for _ in range(4):
+            assert party.reveal(x.relu()).tolist() == np.maximum(values, 0).tolist()  # type: ignore[union-attr]
+            spent.append(party.cost() - before)
+        left = stock.left()
+    size = (own / "stock.tuples").stat().st_size
+    expected = stock_bytes({key: 3, SQUARE: 2}, first=party.rank == 0)
+    return {"numbers": numbers, "spent": spent, "left": left, "size": size, "expected": expected}
+
+
+def test_keys_are_stocked_at_both_parties(tmp_path: Path) -> None:
+    """Corrections at the first, what both know at both; each key is used once, then the dealer is asked."""
+    results = mpc.run_local(keys_ahead, 2, inputs=[tmp_path] * 2, comparison="dcf")
+    for result in results:
+        assert result["numbers"] == results[0]["numbers"]
+        assert len(set(result["numbers"])) == 3
+        assert [left for _, left in sorted(result["left"].items(), key=str)] == [0, 2]
+        third, fourth = (cost.dealer_bytes_received for cost in result["spent"][2:])
+        assert third == 0 < fourth
+        assert result["size"] == result["expected"]
+    first, second = (result["size"] for result in results)
+    # Squares are corrected at the first party alone.
+    assert first - second == 3 * 8 * 2 * 6 + 2 * (8 * 4 + 16)
+
+
 def one_tuple(party: mpc.Party, folder: Path) -> str:
     Stock.deal(party, {SQUARE: 2}, folder, limit_bytes=LIMIT)
     path = folder / "stock.tuples"
