@@ -6,7 +6,7 @@ which travels in its place.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,9 +73,10 @@ class PublicKey:
 class SwitchingKey:
     """data: (digits, 2, level + 1 + special, N), digit j holding (-a_j s + e_j + g_j s', a_j) with g_j = P
     modulo the primes of digit j and 0 modulo the others; a_j is stream j of `seed`. It serves up to `level`.
+    Residues as in `kernels.compact_key`.
     """
 
-    data: Values
+    data: NDArray[Any]
     seed: bytes
 
     def level(self, ring: Ring) -> int:
@@ -105,7 +106,7 @@ class EvaluationKeys:
         relinearisation, *others = keys
         return cls(secret.ring, relinearisation, dict(zip(exponents, others, strict=True)))
 
-    def automorphism(self, k: int) -> NDArray[np.uint64]:
+    def automorphism(self, k: int) -> NDArray[Any]:
         """The key for X -> X^k; ValueError if there is none."""
         if k not in self.automorphisms:
             raise ValueError(f"no key for X -> X^{k}, expected one of {sorted(self.automorphisms)}")

@@ -177,7 +177,7 @@ def switching_key_bytes(params: CkksParams, level: int | None = None) -> int:
 def _switching_pieces(ring: Ring, key: SwitchingKey) -> Iterator[bytes]:
     yield key.seed
     for pair in key.data:
-        yield kernels.pack(pair[0], ring.extended(key.level(ring)))
+        yield kernels.pack(pair[0].astype("uint64", copy=False), ring.extended(key.level(ring)))
 
 
 def _switching_key(ring: Ring, read: streaming.Read, level: int) -> SwitchingKey:
@@ -186,7 +186,7 @@ def _switching_key(ring: Ring, read: streaming.Read, level: int) -> SwitchingKey
     for j in range(digits):
         out[j, 0] = kernels.unpack(read(kernels.packed_bytes(basis)), basis)
         sampling.uniform(seed, j, basis, out=out[j, 1])
-    return SwitchingKey(cast(Values, out), seed)
+    return SwitchingKey(kernels.compact_key(out, basis), seed)
 
 
 def _seeded(data: memoryview, seed: bytes, basis: kernels.Basis) -> Values:

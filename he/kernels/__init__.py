@@ -42,6 +42,7 @@ from he.kernels.ring import (
 )
 from he.kernels.stream import gaussian, lift, sample, ternary, uniform
 from he.kernels.switching import (
+    compact_key,
     decompose,
     inner_product,
     key_switch,
@@ -64,6 +65,7 @@ __all__ = [
     "automorphism",
     "automorphism_ntt",
     "available",
+    "compact_key",
     "compose",
     "convert",
     "copy",

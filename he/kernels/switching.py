@@ -4,15 +4,23 @@ A key is an array (D, 2, L + K, N) of NTT values for the full chain of L moduli 
 `reference/switching.py` says what it must encrypt. At a level of l <= L moduli the calls below use its first
 `gadget.digits` digits, and of the limbs the first l and the last K, without copying. X -> X^galois is applied
 last, to the result: a rotation by k thus needs the key that switches from s to s(X^(1/k)), and one
-decomposition serves rotations by many k (hoisting).
+decomposition serves rotations by many k (hoisting). What a product with a key costs is the reading of the
+key, so keys may be kept in four bytes a residue, as `compact_key` makes them.
 """
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from he.kernels.dispatch import U64, check_array, check_galois, check_poly, native, on_device
-from he.kernels.handles import Gadget
+from he.kernels.handles import Basis, Gadget
 from he.kernels.reference import switching as reference
 from he.kernels.ring import empty
+
+Key: TypeAlias = npt.NDArray[Any]
+"""Residues in uint64, or in uint32 as `compact_key` makes them."""
 
 
 def decompose(x: U64, gadget: Gadget) -> U64:
@@ -31,8 +39,15 @@ def _check_digits(digits: U64, gadget: Gadget) -> None:
     check_array(digits, "digits", "uint64", (gadget.digits, gadget.basis.limbs, gadget.basis.n), 3)
 
 
-def _check_key(key: U64, gadget: Gadget) -> None:
-    check_array(key, "key", "uint64", (gadget.basis.n,), 4)
+def compact_key(key: U64, basis: Basis) -> Key:
+    """The key in four bytes a residue if all moduli are below 2^32 and compiled code of the CPU reads it."""
+    fits = basis.handle is not None and not on_device(basis.path) and max(basis.moduli) < 1 << 32
+    return key.astype(np.uint32) if fits else key
+
+
+def _check_key(key: Key, gadget: Gadget) -> None:
+    narrow = key.dtype == np.uint32 and gadget.handle is not None and not on_device(gadget.basis.path)
+    check_array(key, "key", np.uint32 if narrow else np.uint64, (gadget.basis.n,), 4)
     digits, components, limbs, _ = key.shape
     if digits < gadget.digits or components != 2 or limbs < gadget.basis.limbs:
         needed = f"(>= {gadget.digits}, 2, >= {gadget.basis.limbs}, {gadget.basis.n})"
@@ -47,7 +62,7 @@ def _check_addend(addend: U64 | None, gadget: Gadget) -> None:
         raise ValueError(f"addend: got {addend.shape[0]} components, expected 1 or 2")
 
 
-def inner_product(digits: U64, key: U64, gadget: Gadget, galois: int = 1, addend: U64 | None = None) -> U64:
+def inner_product(digits: U64, key: Key, gadget: Gadget, galois: int = 1, addend: U64 | None = None) -> U64:
     """sum_j digit_j key_j + P addend for both components, then X -> X^galois, still over Q P. NTT values.
 
     (digits, l + K, N) -> (2, l + K, N); addend: (1, l, N), for the first component only, or (2, l, N). Double
@@ -71,7 +86,7 @@ def _result_limbs(gadget: Gadget, rescale: bool) -> int:
 
 
 def key_switch(
-    x: U64, key: U64, gadget: Gadget, galois: int = 1, addend: U64 | None = None, rescale: bool = False
+    x: U64, key: Key, gadget: Gadget, galois: int = 1, addend: U64 | None = None, rescale: bool = False
 ) -> U64:
     """The whole key switch of one polynomial: NTT values (l, N) -> (2, l, N), with `rescale` (2, l - 1, N).
 
@@ -92,7 +107,7 @@ def key_switch(
     return out
 
 
-def relinearise_each(parts: U64, key: U64, gadget: Gadget, rescale: bool = False) -> U64:
+def relinearise_each(parts: U64, key: Key, gadget: Gadget, rescale: bool = False) -> U64:
     """(d_0, d_1, d_2) of many ciphertexts: (B, 3, l, N) -> (B, 2, l, N), with `rescale` (B, 2, l - 1, N).
 
     For each what `key_switch(d_2, key, gadget, addend=(d_0, d_1))` gives; on a GPU in launches for all.
@@ -110,7 +125,7 @@ def relinearise_each(parts: U64, key: U64, gadget: Gadget, rescale: bool = False
 
 def key_switch_digits(
     digits: U64,
-    keys: Sequence[U64],
+    keys: Sequence[Key],
     gadget: Gadget,
     galois: Sequence[int],
     addend: U64 | None = None,

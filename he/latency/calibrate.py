@@ -70,7 +70,8 @@ def measure(log_n: int, spread_bytes: int = SPREAD_BYTES) -> Rates:
     key = np.stack(
         [np.stack([kernels.uniform(bytes(32), i, basis) for i in range(2)]) for _ in range(gadget.digits)]
     )
-    keys = [key.copy() for _ in range(max(2, spread_bytes // key.nbytes))]
+    kept = kernels.compact_key(key, basis)
+    keys = [kept.copy() for _ in range(max(2, spread_bytes // kept.nbytes))]
     key_s = _least(lambda: [kernels.inner_product(digits, k, gadget) for k in keys]) / len(keys) - call_s
     pairs, plain = [key[0].copy() for _ in range(TERMS)], [key[0, 0]] * TERMS * SUMS
     groups = [kernels.Weights(plain, basis)]

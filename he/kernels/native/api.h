@@ -82,8 +82,8 @@ struct Path {
     // (x - t) f + addend; t and addend may be null, for zero.
     void (*sub_mul_add)(const Modulus& m, const u64* x, const u64* t, Factor f, const u64* addend, u64* out, size_t n);
 
-    // sum_t x_t y_t mod q. x: residues, or with `lazy` what a lazy ntt left.
-    void (*dot)(const Modulus& m, const u64* const* x, const u64* const* y, size_t terms, u64* out, size_t n, bool lazy);
+    // sum_t x_t y_t mod q. x: residues, or with `lazy` what a lazy ntt left. y: residues, with `narrow` of four bytes each.
+    void (*dot)(const Modulus& m, const u64* const* x, const void* const* y, size_t terms, u64* out, size_t n, bool lazy, bool narrow);
     // sum_t x_t f_t mod q in [0, 4q), for ntt or reduce_words, with constants f_t in [0, q), and x below 2^50 (of any modulus).
     void (*combine)(const Modulus& m, const u64* const* x, const u64* f, size_t terms, u64* out, size_t n);
     // out_k = sum_t x_{places_t} w_{4t+k} mod q for the four k, x_p being the `len` words from x + p len on, w residues; len is a

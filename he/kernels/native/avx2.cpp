@@ -65,6 +65,9 @@ struct Fma {
     using Acc = Ymm;
 
     static Ymm load(const u64* x) { return to_double(load_words(x)); }
+    static Ymm load(const u32* x) {
+        return to_double(_mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
+    }
     static void store(u64* x, Ymm v) { store_words(x, to_integer(v)); }
     static Ymm zero() { return _mm256_setzero_pd(); }
     static Ymm broadcast(u64 v) { return all(static_cast<double>(v)); }

@@ -53,6 +53,7 @@ struct Ifma {
     };
 
     static Zmm load(const u64* x) { return _mm512_loadu_si512(x); }
+    static Zmm load(const u32* x) { return _mm512_cvtepu32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x))); }
     static void store(u64* x, Zmm v) { _mm512_storeu_si512(x, v); }
     static Zmm zero() { return _mm512_setzero_si512(); }
     static Zmm broadcast(u64 v) { return all(v); }

@@ -48,11 +48,18 @@ struct Seed {
     }
 };
 
-Key key_of(const Gadget& g, const In& key) {
+using Residues = nb::ndarray<nb::c_contig, nb::device::cpu>;  // of eight bytes or of four
+
+bool is_narrow(const Residues& x) {
+    expect(x.dtype() == nb::dtype<u64>() || x.dtype() == nb::dtype<u32>(), "type of residues");
+    return x.dtype() == nb::dtype<u32>();
+}
+
+Key key_of(const Gadget& g, const Residues& key) {
     expect(key.ndim() == 4 && key.shape(0) >= g.digits.size() && key.shape(1) == 2 && key.shape(2) >= g.basis.limbs() &&
                key.shape(3) == g.basis.n,
            "key");
-    return {key.data(), key.shape(2)};
+    return {key.data(), key.shape(2), is_narrow(key)};
 }
 
 Addend addend_of(const Gadget& g, const std::optional<In>& addend) {
@@ -114,20 +121,19 @@ IntegerMatrix make_matrix(size_t height, size_t width, const Integers& used, con
 }
 
 // A row a modulus, (tiles, terms, chunk) as WeightRow says.
-std::vector<WeightRow> weight_rows(const Basis& b, const std::vector<nb::ndarray<nb::c_contig, nb::device::cpu>>& rows, u32 log_run) {
+std::vector<WeightRow> weight_rows(const Basis& b, const std::vector<Residues>& rows, u32 log_run) {
     expect(rows.size() == b.limbs() && log_run < 32 && b.n >> log_run > 0, "weights");
     std::vector<WeightRow> out;
     for (const auto& row : rows) {
-        const bool narrow = row.dtype() == nb::dtype<u32>();
-        expect((narrow || row.dtype() == nb::dtype<u64>()) && row.ndim() == 3, "weights");
-        out.push_back({row.data(), row.shape(1), log_run, narrow});
+        expect(row.ndim() == 3, "weights");
+        out.push_back({row.data(), row.shape(1), log_run, is_narrow(row)});
         expect(row.shape(2) == out.back().chunk() && row.shape(0) * row.shape(2) == b.n >> log_run, "weights");
         expect(out.back().terms == out.front().terms, "weights");
     }
     return out;
 }
 
-void weigh(const Basis& b, const std::vector<nb::ndarray<nb::c_contig, nb::device::cpu>>& weights, u32 log_run,
+void weigh(const Basis& b, const std::vector<Residues>& weights, u32 log_run,
            const std::vector<In>& vectors, const std::vector<size_t>& starts, const std::vector<u32>& places, Out out) {
     const std::vector<WeightRow> rows = weight_rows(b, weights, log_run);
     const size_t terms = rows.front().terms;
@@ -135,7 +141,6 @@ void weigh(const Basis& b, const std::vector<nb::ndarray<nb::c_contig, nb::devic
     expect(places.size() == terms && std::all_of(places.begin(), places.end(), [&](u32 p) { return p < vectors.size(); }), "places");
     const size_t count = starts.size() - 1, components = count_of(out, count * b.limbs() * b.n, "out");
     const std::vector<const u64*> from = pointers(vectors, out.size() / count, "vector");
-    const nb::gil_scoped_release unlocked;
     weighted_sums(b, rows, from, {starts, places}, components, out.data());
 }
 
@@ -231,7 +236,7 @@ void bind_ring(nb::module_& m) {
     m.def("automorphism_ntt", [](const Basis& b, In x, u64 k, Out out) {
         automorphism_ntt(b, x.data(), k, out.data(), polys_of(b, x, out));
     }, Unlocked());
-    m.def("weighted_sums", &weigh);
+    m.def("weighted_sums", &weigh, Unlocked());
     m.def("matrix_product", [](const Basis& b, const IntegerMatrix& matrix, const std::vector<In>& vectors, Out out) {
         expect(vectors.size() == matrix.width, "vectors");
         const size_t poly = b.limbs() * b.n, each = out.size() / matrix.height;
@@ -256,17 +261,17 @@ void bind_switching(nb::module_& m) {
         expect(out.size() == g.digits.size() * g.basis.limbs() * g.basis.n, "out");
         decompose(g, x.data(), out.data());
     }, Unlocked());
-    m.def("inner_product", [](const Gadget& g, In digits, In key, u64 galois, std::optional<In> addend, Out out) {
+    m.def("inner_product", [](const Gadget& g, In digits, const Residues& key, u64 galois, std::optional<In> addend, Out out) {
         expect(digits.size() == g.digits.size() * g.basis.limbs() * g.basis.n, "digits");
         expect(out.size() == 2 * g.basis.limbs() * g.basis.n, "out");
         inner_product(g, digits.data(), {key_of(g, key), galois}, addend_of(g, addend), out.data());
     }, "gadget"_a, "digits"_a, "key"_a, "galois"_a, "addend"_a.none(), "out"_a, Unlocked());
-    m.def("key_switch", [](const Gadget& g, In x, In key, u64 galois, std::optional<In> addend, bool rescale, Out out) {
+    m.def("key_switch", [](const Gadget& g, In x, const Residues& key, u64 galois, std::optional<In> addend, bool rescale, Out out) {
         const Divider& by = divider_of(g, rescale);
         expect(x.size() == g.level() * g.basis.n && out.size() == 2 * by.kept().limbs() * g.basis.n, "x or out");
         key_switch(g, by, x.data(), {key_of(g, key), galois}, addend_of(g, addend), out.data());
     }, "gadget"_a, "x"_a, "key"_a, "galois"_a, "addend"_a.none(), "rescale"_a, "out"_a, Unlocked());
-    m.def("key_switch_digits", [](const Gadget& g, In digits, const std::vector<In>& keys, const std::vector<u64>& galois,
+    m.def("key_switch_digits", [](const Gadget& g, In digits, const std::vector<Residues>& keys, const std::vector<u64>& galois,
                                   std::optional<In> addend, bool rescale, Out out) {
         const Divider& by = divider_of(g, rescale);
         const size_t each = 2 * by.kept().limbs() * g.basis.n;

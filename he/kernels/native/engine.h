@@ -22,10 +22,11 @@ void automorphism_ntt(const Basis& b, const u64* x, u64 k, u64* out, size_t poly
 void convert(const Converter& c, const u64* x, u64* out, size_t polys);
 void mod_down(const Divider& d, const u64* x, u64* out, size_t polys);
 
-// A key of shape (digits, 2, limbs, n).
+// A key of shape (digits, 2, limbs, n), of eight bytes a residue or four.
 struct Key {
-    const u64* data;
+    const void* data;
     size_t limbs;
+    bool narrow;
 };
 // A key, and the automorphism X -> X^galois that follows its use.
 struct Switch {

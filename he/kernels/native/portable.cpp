@@ -29,6 +29,7 @@ struct Scalar {
     using Acc = u128;
 
     static u64 load(const u64* x) { return *x; }
+    static u64 load(const u32* x) { return *x; }
     static void store(u64* x, u64 v) { *x = v; }
     static u64 zero() { return 0; }
     static u64 broadcast(u64 v) { return v; }

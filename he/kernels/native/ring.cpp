@@ -34,10 +34,11 @@ void tensor(const Basis& b, const u64* x, const u64* y, u64* out) {
     const size_t n = b.n, step = b.limbs() * n;
     parallel_for(b.limbs(), b.threads, [&](size_t i) {
         const u64 *x0 = x + i * n, *x1 = x0 + step, *y0 = y + i * n, *y1 = y0 + step;
-        const u64 *left[2] = {x0, x1}, *right[2] = {y1, y0};
+        const u64* left[2] = {x0, x1};
+        const void* right[2] = {y1, y0};
         u64* to = out + i * n;
         b.path->elementwise(Op::mul, b.modulus(i), x0, y0, nullptr, to, n);
-        b.path->dot(b.modulus(i), left, right, 2, to + step, n, false);
+        b.path->dot(b.modulus(i), left, right, 2, to + step, n, false, false);
         b.path->elementwise(Op::mul, b.modulus(i), x1, y1, nullptr, to + 2 * step, n);
     });
 }

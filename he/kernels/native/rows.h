@@ -68,8 +68,10 @@ struct Rows {
         }
     }
 
-    static void dot(const Modulus& m, const u64* const* x, const u64* const* y, size_t terms, u64* out, size_t n, bool lazy) {
+    template <class T>
+    static void dot_of(const Modulus& m, const u64* const* x, const void* const* rows, size_t terms, u64* out, size_t n, bool lazy) {
         const Mod mod(m);
+        const T* const* y = reinterpret_cast<const T* const*>(rows);
         const size_t most = lazy ? V::max_lazy_terms(m.q) : V::max_terms;
         for (size_t i = 0; i < n; i += V::width) {
             auto acc = V::acc(V::zero());
@@ -84,6 +86,11 @@ struct Rows {
             }
             V::store(out + i, V::acc_reduce(acc, mod));
         }
+    }
+
+    static void dot(const Modulus& m, const u64* const* x, const void* const* y, size_t terms, u64* out, size_t n, bool lazy,
+                    bool narrow) {
+        narrow ? dot_of<u32>(m, x, y, terms, out, n, lazy) : dot_of<u64>(m, x, y, terms, out, n, lazy);
     }
 
     static void combine(const Modulus& m, const u64* const* x, const u64* f, size_t terms, u64* out, size_t n) {

@@ -42,10 +42,11 @@ void convert_row(const Converter& c, size_t target, const u64* y, const u64* v, 
     c.target.path->combine(c.target.modulus(target), rows.data(), c.factors[target].data(), rows.size(), out, c.target.n);
 }
 
-// Component c of digit d of a key, in limb r of the basis.
-const u64* key_row(const Gadget& g, const Key& key, size_t d, size_t c, size_t r) {
+// Component c of digit d of a key, in limb r of the basis, from word `at` on.
+const void* key_row(const Gadget& g, const Key& key, size_t d, size_t c, size_t r, size_t at) {
     const size_t limb = r < g.level() ? r : key.limbs - g.basis.limbs() + r;
-    return key.data + ((2 * d + c) * key.limbs + limb) * g.basis.n;
+    const size_t word = ((2 * d + c) * key.limbs + limb) * g.basis.n + at;
+    return static_cast<const char*>(key.data) + word * (key.narrow ? sizeof(u32) : sizeof(u64));
 }
 
 // sum_d digit_d key_d + P addend in limb r of the basis for both components of every key, `step` apart; digit rows given, key rows
@@ -53,15 +54,16 @@ const u64* key_row(const Gadget& g, const Key& key, size_t d, size_t c, size_t r
 void multiply_keys(const Gadget& g, size_t r, const Rows& digits, const std::vector<Switch>& switches, Addend addend, u64* out,
                    size_t step, bool lazy) {
     const size_t n = g.basis.n, level = g.level(), len = piece_of(g.basis), terms = digits.size();
-    Rows x(terms), y(terms);
+    Rows x(terms);
+    std::vector<const void*> y(terms);
     for (size_t at = 0; at < n; at += len) {
         for (size_t t = 0; t < terms; ++t) x[t] = digits[t] + at;
         for (size_t i = 0; i < 2 * switches.size(); ++i) {
             const size_t c = i % 2;
             const Key& key = switches[i / 2].key;
-            for (size_t t = 0; t < terms; ++t) y[t] = key_row(g, key, t, c, r) + at;
+            for (size_t t = 0; t < terms; ++t) y[t] = key_row(g, key, t, c, r, at);
             u64* to = out + i * step + at;
-            g.basis.path->dot(g.basis.modulus(r), x.data(), y.data(), terms, to, len, lazy);
+            g.basis.path->dot(g.basis.modulus(r), x.data(), y.data(), terms, to, len, lazy, key.narrow);
             if (c >= addend.components || r >= level) continue;
             const u64* more = addend.data + (c * level + r) * n + at;
             g.basis.path->sub_mul_add(g.basis.modulus(r), more, nullptr, g.special_product[r], to, to, len);

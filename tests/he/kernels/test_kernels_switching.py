@@ -81,6 +81,28 @@ def test_every_call(path: str, n: int, level: int, special: int, digit_limbs: in
             assert np.array_equal(hoisted[4], kernels.key_switch(x, key, other, 7, more, rescale))
 
 
+@pytest.mark.parametrize("n", [16, 256])
+def test_keys_of_four_bytes_give_the_same_bits(path: str, n: int, cases) -> None:
+    moduli = cases.primes(n, 32, 7)
+    basis, slow = cases.bases(n, moduli, path, threads=2)
+    gadget, reference = Gadget(basis, 2, 2), Gadget(slow, 2, 2)
+    key, x = cases.residues(slow, 3, 2), cases.residues(reference.level)
+    worst = np.zeros_like(key) + column(moduli).astype(np.uint64) - np.uint64(1)
+    for wide in (key, worst):
+        narrow = kernels.compact_key(wide, basis)
+        assert narrow.itemsize == (8 if path.startswith("cuda") else 4)
+        digits = kernels.decompose(x, gadget)
+        got = kernels.inner_product(digits, narrow, gadget, 5)
+        assert np.array_equal(got, kernels.inner_product(digits, wide, reference, 5))
+        assert np.array_equal(kernels.key_switch(x, narrow, gadget), kernels.key_switch(x, wide, reference))
+        several = kernels.key_switch_digits(digits, [narrow, wide], gadget, [3, 3])
+        assert np.array_equal(several[0], several[1])
+    large = Basis(n, cases.primes(n, 33, 7), path)
+    assert kernels.compact_key(cases.residues(large, 3, 2), large).itemsize == 8
+    with pytest.raises(TypeError, match="key: got dtype uint32, expected uint64"):
+        kernels.inner_product(digits, key.astype(np.uint32), reference)
+
+
 def test_bad_arguments_are_refused(cases) -> None:
     for path in kernels.paths():
         basis = Basis(128, cases.primes(128, 40, 5), path, 1)
