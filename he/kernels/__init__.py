@@ -16,7 +16,7 @@ and never change a result.
 """
 
 from he.kernels.basis import convert, mod_down
-from he.kernels.dispatch import available, paths
+from he.kernels.dispatch import FOUR_BYTES, available, paths
 from he.kernels.embedding import compose, embed, round_residues, unembed
 from he.kernels.handles import Basis, Converter, Divider, Embedding, Gadget
 from he.kernels.matrix import IntegerMatrix, alike_rows, matrix_product
@@ -52,6 +52,7 @@ from he.kernels.switching import (
 from he.kernels.weights import Weights, weighted_sums
 
 __all__ = [
+    "FOUR_BYTES",
     "Basis",
     "Converter",
     "Divider",

@@ -16,6 +16,8 @@ DEVICES = ("cuda", "cuda-host", "cuda-host-integer")
 """A GPU, and its kernels compiled for the host, by FP64 or by integers, for tests. Chosen by name only."""
 MIN_LOG_N, MAX_LOG_N = 4, 17
 MAX_MODULUS_BITS = 50
+FOUR_BYTES = 1 << 32
+"""Residues of moduli below this are kept in four bytes where there are many to read."""
 MAX_THREADS = 256
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from he.kernels.dispatch import U64, check_array, check_galois, check_poly, native, on_device
+from he.kernels.dispatch import FOUR_BYTES, U64, check_array, check_galois, check_poly, native, on_device
 from he.kernels.handles import Basis, Gadget
 from he.kernels.reference import switching as reference
 from he.kernels.ring import empty
@@ -41,7 +41,7 @@ def _check_digits(digits: U64, gadget: Gadget) -> None:
 
 def compact_key(key: U64, basis: Basis) -> Key:
     """The key in four bytes a residue if all moduli are below 2^32 and compiled code of the CPU reads it."""
-    fits = basis.handle is not None and not on_device(basis.path) and max(basis.moduli) < 1 << 32
+    fits = basis.handle is not None and not on_device(basis.path) and max(basis.moduli) < FOUR_BYTES
     return key.astype(np.uint32) if fits else key
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from he.kernels.dispatch import U64, check_array, native, on_device
+from he.kernels.dispatch import FOUR_BYTES, U64, check_array, native, on_device
 from he.kernels.handles import Basis
 from he.kernels.reference import weights as reference
 from he.kernels.ring import empty
@@ -85,7 +85,7 @@ def _distinct(poly: U64, basis: Basis) -> list[npt.NDArray[Any]]:
     check_array(poly, "weight", np.uint64, (basis.limbs, basis.n), 2)
     while poly.shape[-1] > 1 and bool((poly[:, ::2] == poly[:, 1::2]).all()):
         poly = poly[:, ::2]
-    fits = [q < 1 << 32 for q in basis.moduli]
+    fits = [q < FOUR_BYTES for q in basis.moduli]
     return [row.astype(np.uint32 if narrow else np.uint64) for row, narrow in zip(poly, fits, strict=True)]
 
 

@@ -29,7 +29,7 @@ SUMS = 8
 """Sums in one linear map: its giant steps."""
 CALLS = 4
 """Python around a kernel call of a run: checks, tables, the ciphertext made of the result, in bare calls."""
-VERSION = 2
+VERSION = 3
 
 
 def folder() -> Path:
@@ -56,15 +56,41 @@ def of_machine() -> Costs:
 
 def measure(log_n: int, spread_bytes: int = SPREAD_BYTES) -> Rates:
     """The rates in a ring of degree 2^log_n, at three levels and digits of two primes."""
+    call_s = _call_s()
+    transform_s, key_s, product_s = _seconds(log_n, 30, spread_bytes, call_s)
+    _, large_key_s, large_product_s = _seconds(log_n, 40, spread_bytes, call_s)
+    return Rates(
+        transform_ns=1e9 * transform_s,
+        key_ns=1e9 * key_s,
+        product_ns=1e9 * product_s,
+        large_key_ns=1e9 * large_key_s,
+        large_product_ns=1e9 * large_product_s,
+        call_us=1e6 * CALLS * call_s,
+    )
+
+
+def _call_s() -> float:
+    """Seconds of a call that does next to nothing."""
+    small = Ring(CkksParams.from_spec(CkksSpec(log_n=10, depth=3, insecure=True)), threads=1)
+    one = kernels.uniform(bytes(32), 0, small.basis(3))
+    return _least(lambda: kernels.add(one, one, small.basis(3)))
+
+
+def _seconds(log_n: int, bits: int, spread_bytes: int, call_s: float) -> tuple[float, float, float]:
+    """Seconds of a butterfly, and of a product with a key and with a weight, with primes of so many bits."""
     spec = CkksSpec(
-        log_n=log_n, depth=3, scale_bits=28, first_bits=30, special=2, special_bits=30, insecure=True
+        log_n=log_n,
+        depth=3,
+        scale_bits=bits - 2,
+        first_bits=bits,
+        special=2,
+        special_bits=bits,
+        insecure=True,
     )
     ring = Ring(CkksParams.from_spec(spec), threads=1)
     gadget, basis = ring.gadget(3), ring.extended(3)
+    entries = basis.limbs * basis.n
     x = kernels.uniform(bytes(32), 0, ring.basis(3))
-    small = Ring(CkksParams.from_spec(CkksSpec(log_n=10, depth=3, insecure=True)), threads=1)
-    one = kernels.uniform(bytes(32), 0, small.basis(3))
-    call_s = _least(lambda: kernels.add(one, one, small.basis(3)))
     digits = kernels.decompose(x, gadget)
     transform_s = _least(lambda: kernels.decompose(x, gadget)) - call_s
     key = np.stack(
@@ -79,12 +105,10 @@ def measure(log_n: int, spread_bytes: int = SPREAD_BYTES) -> Rates:
     rows = [list(range(TERMS))] * SUMS
     product_s = _least(lambda: [kernels.weighted_sums(group, pairs, rows) for group in groups])
     product_s = (product_s / len(groups) - call_s) / (TERMS * SUMS)
-    entries = basis.limbs * basis.n
-    return Rates(
-        transform_ns=1e9 * transform_s / (gadget.digits * entries * math.log2(basis.n) / 2),
-        key_ns=1e9 * key_s / (2 * gadget.digits * entries),
-        product_ns=1e9 * product_s / (2 * entries),
-        call_us=1e6 * CALLS * call_s,
+    return (
+        transform_s / (gadget.digits * entries * math.log2(basis.n) / 2),
+        key_s / (2 * gadget.digits * entries),
+        product_s / (2 * entries),
     )
 
 

@@ -1,8 +1,8 @@
 """Estimated times: what each operation of a plan does, counted, times what that takes on a machine.
 
-Four rates describe a machine for a ring degree, on one thread: transforms, products with keys and with
-weights (both come from memory), and what a call costs whatever it does. `he.latency.calibrate` measures them
-by the kernels themselves, once a machine.
+A few rates describe a machine for a ring degree, on one thread: transforms, products with keys and with
+weights (both come from memory, in four bytes a residue where its prime is small), and what a call costs
+whatever it does. `he.latency.calibrate` measures them by the kernels themselves, once a machine.
 """
 
 import math
@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from he import kernels
 from he.ckks.params import CkksParams
 from he.engines import chebyshev
 from he.kernels import IntegerMatrix
@@ -23,12 +24,15 @@ from he.model.graph import INPUT
 @dataclass(frozen=True)
 class Rates:
     """transform_ns: one butterfly of a transform inside a key switch; key_ns and product_ns: one multiply-add
-    of residues with a key and with an encoded weight; call_us: each call.
+    of residues with a key and with an encoded weight, of primes below 2^32; large_*: of others; call_us: each
+    call.
     """
 
     transform_ns: float = 0.3
     key_ns: float = 0.3
-    product_ns: float = 0.5
+    product_ns: float = 0.3
+    large_key_ns: float = 0.5
+    large_product_ns: float = 0.5
     call_us: float = 20.0
 
 
@@ -65,11 +69,11 @@ class LevelCosts:
         """level: of the operands of the linear map, which ends one below it."""
         rates = costs.at(params.spec.log_n)
         ntt = 1e-6 * rates.transform_ns * params.n * math.log2(params.n) / 2
-        key, mul, call = (
-            1e-6 * rates.key_ns * params.n,
-            1e-6 * rates.product_ns * params.n,
-            rates.call_us / 1e3,
-        )
+        primes = (*params.moduli[: level + 1], *params.special)
+        large = sum(q >= kernels.FOUR_BYTES for q in primes)
+        key = 1e-6 * (rates.large_key_ns if large else rates.key_ns) * params.n
+        small_ns, large_ns = rates.product_ns * (len(primes) - large), rates.large_product_ns * large
+        mul, call = 1e-6 * (small_ns + large_ns) / len(primes) * params.n, rates.call_us / 1e3
 
         def split(at: int) -> tuple[int, int, int]:
             """(limbs, limbs with those of P, digits) of a ciphertext at a level."""

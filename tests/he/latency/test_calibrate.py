@@ -13,7 +13,13 @@ ORIGINAL = calibrate.of_machine.__wrapped__ if hasattr(calibrate.of_machine, "__
 
 def test_measured_rates_are_times() -> None:
     rates = calibrate.measure(10, spread_bytes=1 << 20)
-    for ns in (rates.transform_ns, rates.key_ns, rates.product_ns):
+    for ns in (
+        rates.transform_ns,
+        rates.key_ns,
+        rates.product_ns,
+        rates.large_key_ns,
+        rates.large_product_ns,
+    ):
         assert 0.001 < ns < 1000
     assert 0 < rates.call_us < 1e5
 
