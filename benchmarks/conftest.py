@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options `--size`, `--device` and `--record` of this folder."""
     group = parser.getgroup("benchmarks of Latticework")
     group.addoption("--size", choices=SIZES, default="tiny", help="how much work the benchmarks do")
     group.addoption("--device", choices=devices.DEVICES, default="cpu", help="where the benchmarks run")
@@ -39,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark `sizes` known, and record where `--record` asks for it."""
     config.addinivalue_line("markers", "sizes(names, tiny=, small=, paper=, ids=): parameters by --size")
     if path := config.getoption("--record"):
         config.pluginmanager.register(Recorder(Path(path)), "benchmarks-recorder")
@@ -63,6 +65,7 @@ def named(names: tuple[str, ...], value: Any) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each value that a mark `sizes` has at the size asked for."""
     size = metafunc.config.getoption("--size")
     for mark in metafunc.definition.iter_markers("sizes"):
         given = mark.args[0]
@@ -78,6 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--device cuda`, skip what has no fixture `device`: it would run on the CPU all the same."""
     if config.getoption("--device") == "cpu":
         return
     for item in items:
@@ -87,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def device(request: pytest.FixtureRequest) -> str:
-    """ "cpu" or "cuda" as asked for; skips where there is no GPU."""
+    """The device asked for, "cpu" or "cuda"; skips where there is no GPU."""
     chosen: str = request.config.getoption("--device")
     if chosen == "cuda" and (reason := devices.why_no_cuda()):
         pytest.skip(reason)

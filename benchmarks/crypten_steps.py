@@ -38,6 +38,7 @@ class Course:
         return x, drawn.float().reshape(-1, 1) if one_column else torch.eye(self.outputs)[drawn]
 
     def loss(self, nn: Any) -> Any:
+        """CrypTen's or torch's loss, whichever `nn` is: of one logit, or of one a class."""
         return nn.BCEWithLogitsLoss() if self.outputs == 1 else nn.CrossEntropyLoss()
 
 

@@ -28,6 +28,7 @@ class Square(nn.Module):
     """x -> x^2."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Of any shape."""
         return x**2
 
 
@@ -39,6 +40,7 @@ class Residual(nn.Module):
         self.body = body
 
     def forward(self, x: Tensor) -> Tensor:
+        """The shape that `body` keeps."""
         total: Tensor = self.body(x) + x
         return total
 

@@ -41,6 +41,7 @@ class Stage:
         self._connections = [ranked[rank] for rank in range(parties)]
 
     def __call__(self) -> list[Any]:
+        """Run the step once at every party; what it returned there, by rank."""
         for connection in self._connections:
             connection.send_bytes(b"step")
         return [cloudpickle.loads(connection.recv_bytes()) for connection in self._connections]

@@ -59,9 +59,11 @@ class Recorder:
             file.write(json.dumps(record, default=str) + "\n")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell which benchmarks will run."""
         self._write({"collected": [identify(item.nodeid) for item in session.items]})
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Tell which one runs now, so that one whose process dies can be named."""
         self._write({"started": identify(nodeid)})
         self._started = time.perf_counter()
         forget_peak()
@@ -70,6 +72,7 @@ class Recorder:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, Any, Any]:
+        """Tell how it ended: its figures, why it was skipped, or how it failed."""
         report: Any = yield
         if report.when == "call" or (report.when == "setup" and not report.passed):
             self._write({"entry": self._entry(item, report)})

@@ -26,6 +26,7 @@ class Evaluation(float):
     outside: tuple[Outside, ...]
 
     def __new__(cls, share: float, outside: tuple[Outside, ...]) -> Self:
+        """The share of classes that agree, between 0 and 1, and which samples left the fitted ranges."""
         self = super().__new__(cls, share)
         self.outside = outside
         return self

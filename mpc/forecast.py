@@ -36,6 +36,7 @@ class Forecast:
 
     @property
     def total(self) -> Cost:
+        """The whole training: its start and all its periods."""
         return self.start + self.period.times(self.periods)
 
     @property

@@ -21,11 +21,13 @@ VARIANCES = (2.0**-8, 2.0**8)
 
 
 def linear(layer: Any, tensors: Tensors, x: Any, training: bool) -> Any:
+    """x (rows, in) times weight (out, in) transposed, plus bias (out)."""
     scores = x.matmul(tensors["weight"].t())
     return scores + tensors["bias"] if "bias" in tensors else scores
 
 
 def convolution(layer: Any, tensors: Tensors, x: Any, training: bool) -> Any:
+    """Cross-correlation of x (rows, channels, height, width) with weight (out, channels, height, width)."""
     settings = {"stride": layer.stride, "padding": layer.padding}
     if is_secret(x):
         maps = x.conv2d(tensors["weight"], **settings)
@@ -65,22 +67,26 @@ def _remember(tensors: Tensors, name: str, value: Any, momentum: float) -> None:
 
 
 def relu(layer: Any, tensors: Tensors, x: Any, training: bool) -> Any:
+    """max(x, 0), of any shape."""
     return x.relu()
 
 
 def max_pool(layer: Any, tensors: Tensors, x: Any, training: bool) -> Any:
+    """The largest of each window of x, shape (rows, channels, height, width)."""
     if is_secret(x):
         return x.max_pool2d(layer.kernel_size, stride=layer.stride)
     return nn.functional.max_pool2d(x, layer.kernel_size, layer.stride)
 
 
 def average_pool(layer: Any, tensors: Tensors, x: Any, training: bool) -> Any:
+    """The mean of each window of x (rows, channels, height, width), zeros of the padding included."""
     if is_secret(x):
         return x.avg_pool2d(layer.kernel_size, stride=layer.stride, padding=layer.padding)
     return nn.functional.avg_pool2d(x, layer.kernel_size, layer.stride, layer.padding)
 
 
 def flatten(layer: Any, tensors: Tensors, x: Any, training: bool) -> Any:
+    """Shape (rows, all the rest)."""
     return x.reshape(x.size(0), -1)
 
 

@@ -25,6 +25,7 @@ class Ridge(Linear):
     classifies: ClassVar[bool] = False
 
     def predict(self, x: Any) -> Any:
+        """The predicted labels, shape (rows, outputs)."""
         return self.decision_function(x)
 
     def score(self, x: Any, y: Any) -> Any:
@@ -65,6 +66,7 @@ class Classifier(Linear):
             raise ValueError(f"class_weight must be None, 'balanced' or numbers >= 0, got {weights!r}")
 
     def predict(self, x: Any) -> Any:
+        """The class of each row as a number, shape (rows, 1); it stays secret."""
         scores = self.decision_function(x)
         if scores.size(1) == 1:
             return positive(scores)

@@ -49,6 +49,7 @@ class SGD:
         return dict(self._velocity)
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
         self._velocity = dict(state)
 
 
@@ -102,4 +103,5 @@ class Adam:
         return {name: list(moments) for name, moments in self._moments.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
         self._moments = {name: (mean, square, steps) for name, (mean, square, steps) in state.items()}

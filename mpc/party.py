@@ -90,10 +90,12 @@ class Party:
 
     @property
     def name(self) -> str:
+        """This party's name in the roster."""
         return self.names[self.rank]
 
     @property
     def world_size(self) -> int:
+        """How many parties compute; the dealer is not among them."""
         return len(self.names)
 
     def secret(self, value: Any, owner: str | int, size: Sequence[int]) -> Any:

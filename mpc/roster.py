@@ -87,6 +87,7 @@ class Roster:
         return hashlib.sha256(self.to_toml().encode()).hexdigest()
 
     def to_toml(self) -> str:
+        """The text of parties.toml, which all parties must have alike."""
         blocks = [party.to_toml("parties") for party in self.parties]
         return "\n".join(blocks if self.dealer is None else [*blocks, self.dealer.to_toml("dealer")])
 
@@ -103,6 +104,7 @@ class Roster:
 
     @classmethod
     def from_toml(cls, text: str) -> Roster:
+        """Raises ValueError for anything but [parties.NAME] and at most one [dealer.NAME]."""
         tables = tomllib.loads(text)
         if not set(tables) <= {"parties", "dealer"} or "parties" not in tables:
             raise ValueError(f"expected [parties.NAME] and [dealer.NAME], got {sorted(tables)}")

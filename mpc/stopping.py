@@ -29,6 +29,7 @@ class Best:
 
     @classmethod
     def restore(cls, state: list[Any] | None) -> Self | None:
+        """What `state_of` kept; None where nothing was checked yet."""
         return None if state is None else cls(*state)
 
 

@@ -16,10 +16,12 @@ from mpc.engine import combine, concatenate, one_hot_maximum, row_maximum
 
 
 def is_secret(x: Any) -> bool:
+    """Whether x is CrypTen's tensor rather than torch's."""
     return not torch.is_tensor(x)
 
 
 def zeros_like(x: Any) -> Any:
+    """Zeros of x's shape, secret if x is."""
     return x - x
 
 

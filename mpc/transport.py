@@ -92,6 +92,7 @@ class ChannelCommunicator:
         self._others.append(channel)
 
     def send(self, tensor: torch.Tensor, dst: int) -> None:
+        """This tensor to party `dst`; returns when it is on its way."""
         self._send(dst, tensor).result()
 
     def recv(self, tensor: torch.Tensor, src: int | None = None) -> torch.Tensor:
@@ -102,10 +103,12 @@ class ChannelCommunicator:
         return self._receive(src, tensor)
 
     def isend(self, tensor: torch.Tensor, dst: int) -> _Pending:
+        """Begin to send; `wait()` on the result returns when it is on its way."""
         sent = self._send(dst, tensor)
         return _Pending(sent.result)
 
     def irecv(self, tensor: torch.Tensor, src: int) -> _Pending:
+        """Promise to receive into `tensor`; it is waited for at `wait()`, not before."""
         return _Pending(lambda: tensor.copy_(self.recv(tensor, src)))
 
     def all_reduce(self, input: Tensors, op: Any = ReduceOp.SUM, batched: bool = False) -> Tensors:
@@ -117,14 +120,17 @@ class ChannelCommunicator:
     def reduce(
         self, input: Tensors, dst: int, op: Any = ReduceOp.SUM, batched: bool = False
     ) -> Tensors | None:
+        """Combine everybody's tensors at party `dst`; None at the others."""
         combine = _combiner(op)
         parts = self._collect(_flatten(input), dst)
         return _unflatten(functools.reduce(combine, parts), input) if parts else None
 
     def all_gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """Everybody's tensor, in rank order, at all parties; one round."""
         return self._exchange(tensor)
 
     def gather(self, tensor: torch.Tensor, dst: int) -> Sequence[torch.Tensor | None]:
+        """Everybody's tensor, in rank order, at party `dst`; [None] at the others."""
         return self._collect(tensor, dst) or [None]
 
     def scatter(
@@ -147,6 +153,7 @@ class ChannelCommunicator:
         return input
 
     def barrier(self) -> None:
+        """Return once all parties are here."""
         self._exchange(torch.zeros(1, dtype=torch.long))
 
     def send_obj(self, obj: object, dst: int, group: Any = None) -> None:
@@ -154,6 +161,7 @@ class ChannelCommunicator:
         self._guard(dst, lambda channel: channel.send(_pack(obj)))
 
     def recv_obj(self, src: int, group: Any = None) -> Any:
+        """What `send_obj` sent from party `src`; ValueError if it is no plain value."""
         self.rounds += 1
         data = self._guard(src, lambda channel: channel.receive(timeout_s=self._timeout_s))
         try:
@@ -163,6 +171,7 @@ class ChannelCommunicator:
             raise ValueError(f"{who} sent {len(data)} bytes that are no plain value: {error}") from error
 
     def broadcast_obj(self, obj: object, src: int, group: Any = None) -> Any:
+        """Party `src`'s plain value, at all parties."""
         if src != self._rank:
             return self.recv_obj(src)
         for peer in self._channels:
@@ -180,15 +189,19 @@ class ChannelCommunicator:
         }
 
     def get_world_size(self) -> int:
+        """How many parties compute."""
         return len(self._channels) + 1
 
     def get_rank(self) -> int:
+        """This party's place, from 0."""
         return self._rank
 
     def set_name(self, name: str) -> None:
+        """What this party is called in the log."""
         self._name = name
 
     def get_name(self) -> str:
+        """What this party is called in the log; at first "rank0" and so on."""
         return self._name
 
     @property
@@ -198,6 +211,7 @@ class ChannelCommunicator:
 
     @property
     def bytes_received(self) -> int:
+        """Bytes from the other computing parties, message framing included."""
         return sum(channel.bytes_received for channel in self._channels.values())
 
     def get_communication_stats(self) -> dict[str, int]:
@@ -206,6 +220,7 @@ class ChannelCommunicator:
         return {name: value - self._reset_at.get(name, 0) for name, value in now.items()}
 
     def reset_communication_stats(self) -> None:
+        """Count from here on."""
         self._reset_at = {}
         self._reset_at = self.get_communication_stats()
 
@@ -215,6 +230,7 @@ class ChannelCommunicator:
         logging.getLogger("mpc").info("%s: %d rounds, %d bytes", self._name, stats["rounds"], stats["bytes"])
 
     def close(self) -> None:
+        """Wait for what is on its way, then close the channels to all parties."""
         for sender in self._senders.values():
             sender.shutdown(wait=True)
         for channel in self._channels.values():

@@ -24,9 +24,11 @@ class Vault:
     purpose: str
 
     def names(self) -> list[str]:
+        """The files in the folder; none if it does not exist."""
         return [path.name for path in self.folder.iterdir()] if self.folder.exists() else []
 
     def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
         return (self.folder / name).exists()
 
     def save(self, name: str, content: bytes) -> None:
@@ -58,6 +60,7 @@ class Vault:
         return rest
 
     def remove(self, name: str) -> None:
+        """Delete the file, durably; FileNotFoundError if there is none."""
         (self.folder / name).unlink()
         self._sync()
 

@@ -14,6 +14,7 @@ from he.ckks.ring import Ring
 
 
 def set_up(case: dict[str, Any]) -> Any:
+    """Keys and ciphertexts of a case, and what a worker calls: verbs by name, with checks and settings."""
     sizes = {name: case[name] for name in ("log_n", "depth", "first_bits", "special", "special_bits")}
     params = CkksParams.from_spec(CkksSpec(**sizes))
     ring = Ring(params, case.get("path"), case["threads"])

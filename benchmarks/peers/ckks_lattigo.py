@@ -16,6 +16,7 @@ orion = importlib.import_module("orion")
 
 
 def set_up(case: dict[str, Any]) -> Any:
+    """The same verbs through Orion's binding to Lattigo."""
     log_q, log_p = [60] + [40] * case["depth"], case["lattigo_log_p"]
     parameters = {
         "LogN": case["log_n"], "LogQ": log_q, "LogP": log_p, "LogScale": 40, "H": 192, "RingType": "standard",

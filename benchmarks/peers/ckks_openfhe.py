@@ -11,6 +11,7 @@ from worker import checks, serve
 
 
 def set_up(case: dict[str, Any]) -> Any:
+    """The same verbs in OpenFHE, its scaling left to the caller as ours is."""
     parms = fhe.CCParamsCKKSRNS()
     parms.SetMultiplicativeDepth(case["depth"])
     parms.SetScalingModSize(40)

@@ -12,6 +12,7 @@ from benchmarks.peers.worker import checks, serve
 
 
 def set_up(case: dict[str, Any]) -> Any:
+    """The same verbs in SEAL, on one thread; ValueError if more are asked for."""
     n, threads = 1 << case["log_n"], case["threads"]
     if threads != 1:
         raise ValueError(f"threads is {threads}, expected 1: SEAL's operations use one")

@@ -12,6 +12,7 @@ ROWS, FEATURES, RATE = 64, 30, 0.1
 
 
 def set_up(case: dict[str, Any]) -> Any:
+    """A step of logistic regression by SPU's simulator: parties are threads, without channels."""
     jnp: Any = importlib.import_module("jax.numpy")
     spu: Any = importlib.import_module("spu")
     simulation: Any = importlib.import_module("spu.utils.simulation")

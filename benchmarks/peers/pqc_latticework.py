@@ -15,6 +15,7 @@ def expect(right: bool) -> None:
 
 
 def set_up(case: dict[str, Any]) -> Any:
+    """The verbs of ML-KEM-768 and ML-DSA-65 through `pqc`."""
     scheme = kem.algorithm("ML-KEM-768")
     key, signer = scheme.generate(), sign.algorithm("ML-DSA-65").generate()
     ciphertext, secret = key.public.encapsulate()

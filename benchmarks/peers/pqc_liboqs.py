@@ -8,6 +8,7 @@ from benchmarks.peers.worker import serve
 
 
 def set_up(case: dict[str, Any]) -> Any:
+    """The same verbs through liboqs's Python face."""
     oqs: Any = importlib.import_module("oqs")
     key, signer = oqs.KeyEncapsulation("ML-KEM-768"), oqs.Signature("ML-DSA-65")
     public, verifier = key.generate_keypair(), signer.generate_keypair()

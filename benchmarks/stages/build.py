@@ -19,6 +19,7 @@ class Square(nn.Module):
     """x -> x^2."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Of any shape."""
         return x**2
 
 

@@ -131,10 +131,12 @@ class RemoteSource:
         self._first = first
 
     def order(self, tuples: Sequence[Numbered]) -> None:
+        """Send the first party's order to the dealer; PartyLost if it is gone."""
         if self._first:
             self._use(lambda channel: channel.send(pack_orders(tuples)))
 
     def restart(self, key: bytes) -> None:
+        """Announce new keys, if this is the first party, then tell one's own."""
         if self._first:
             self._use(lambda channel: channel.send(NEW_KEYS))
         self.tell_key(key)
@@ -173,9 +175,11 @@ class OwnSource:
         """Nothing to ask for."""
 
     def restart(self, key: bytes) -> None:
+        """Deal from this key from now on."""
         self._key = key
 
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
+        """The corrections of `wanted`, computed now."""
         return corrections(wanted.request, [Stream(self._key, wanted.number)])
 
 

@@ -92,6 +92,7 @@ class Schedule:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Schedule:
+        """What `to_bytes` gave, of a schedule that another process goes on with."""
         content = msgpack.unpackb(data)
         requests = [Request.from_bytes(request) for request in content["requests"]]
         schedule = cls()

@@ -54,6 +54,7 @@ def serve(channels: Sequence[Channel]) -> None:
 
 
 def pack_orders(orders: Sequence[Numbered]) -> bytes:
+    """The bytes of an order: msgpack of pairs (number, request)."""
     packed: bytes = msgpack.packb([(number, request.to_bytes()) for number, request in orders])
     return packed
 

@@ -52,6 +52,7 @@ class Request:
     divisor: int = 0
 
     def to_bytes(self) -> bytes:
+        """What `from_bytes` reads; equal requests give equal bytes."""
         packed: bytes = msgpack.packb([self.kind, self.sizes, self.op, self.options, self.divisor])
         return packed
 

@@ -117,6 +117,7 @@ def evaluate(
 
 
 def quotient_divisor(result_bits: int) -> int:
+    """What brings products of coefficients and harmonics, 2^60 for 1, to 2^result_bits for 1."""
     return 1 << (HARMONIC_BITS + COEFFICIENT_BITS - result_bits)
 
 

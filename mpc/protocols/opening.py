@@ -23,6 +23,7 @@ class Part(NamedTuple):
 
     @property
     def bitwise(self) -> bool:
+        """Shared by exclusive or, in bytes; else by addition mod 2^64."""
         return bool(self.share.dtype == np.uint8)
 
 

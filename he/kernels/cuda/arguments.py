@@ -9,7 +9,7 @@ MOST_LIMBS = 256
 
 
 class Modulus(Structure):
-    """field.cuh"""
+    """In field.cuh."""
 
     _fields_ = (
         ("q", c_uint64),
@@ -22,13 +22,13 @@ class Modulus(Structure):
 
 
 class Conversion(Structure):
-    """ntt.cu"""
+    """In ntt.cu."""
 
     _fields_ = (("first", c_uint64), ("count", c_uint64), ("factors", c_uint64))
 
 
 class Transform(Structure):
-    """ntt.cu"""
+    """In ntt.cu."""
 
     _fields_ = (
         ("input", c_uint64),
@@ -51,7 +51,7 @@ class Transform(Structure):
 
 
 class Elementwise(Structure):
-    """ring.cu"""
+    """In ring.cu."""
 
     _fields_ = (
         ("x", c_uint64),
@@ -72,7 +72,7 @@ OPERATIONS = ("add", "sub", "mul", "mul_add", "neg", "add_scalar", "mul_scalar",
 
 
 class Tensor(Structure):
-    """ring.cu"""
+    """In ring.cu."""
 
     _fields_ = (
         ("x", c_uint64),
@@ -85,7 +85,7 @@ class Tensor(Structure):
 
 
 class Automorphism(Structure):
-    """ring.cu"""
+    """In ring.cu."""
 
     _fields_ = (
         ("x", c_uint64),
@@ -100,13 +100,13 @@ class Automorphism(Structure):
 
 
 class Twiddles(Structure):
-    """ring.cu"""
+    """In ring.cu."""
 
     _fields_ = (("out", c_uint64), ("squares", c_uint64), ("moduli", c_uint64), ("log_n", c_uint32))
 
 
 class InnerProduct(Structure):
-    """switching.cu"""
+    """In switching.cu."""
 
     _fields_ = (
         ("digits", c_uint64),
@@ -129,7 +129,7 @@ class InnerProduct(Structure):
 
 
 class WeightedSum(Structure):
-    """switching.cu"""
+    """In switching.cu."""
 
     _fields_ = (
         ("out", c_uint64),
@@ -146,7 +146,7 @@ class WeightedSum(Structure):
 
 
 class MatrixProduct(Structure):
-    """switching.cu"""
+    """In switching.cu."""
 
     _fields_ = (
         ("vectors", c_uint64),
@@ -164,7 +164,7 @@ class MatrixProduct(Structure):
 
 
 class Uniform(Structure):
-    """stream.cu"""
+    """In stream.cu."""
 
     _fields_ = (
         ("key", c_uint32 * 8),
