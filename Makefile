@@ -39,8 +39,9 @@ bench: $(INSTALLED)
 bench-guard: $(INSTALLED)
 	$(BIN)/python -m benchmarks guard
 
+# Each in place, stamped with the digest of its code, which the tests compare.
 notebooks: $(INSTALLED)
-	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+	$(BIN)/python notebooks/execute.py
 
 coverage: $(INSTALLED)
 	$(BIN)/python -m pytest --cov
