@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from torch import nn
 
 from mpc.choice import TREE
 from mpc.cost import Cost, Network, table
+from mpc.dealer.schedule import CONTEXT
 from mpc.dealer.tuples import Request
 from mpc.descent import Linear
 from mpc.network import Network as Layers
 from mpc.party import Party, run_local
 
-# Enough steps for the dealer's client to foresee what every later step asks for.
+# The fewest periods to rehearse before the one that is counted.
 WARM_PERIODS = 4
 
 
@@ -69,17 +71,23 @@ def forecast(
     """
     if steps < period or steps % period:
         raise ValueError(f"steps must be a multiple of the period {period}, got {steps}")
-    periods = steps // period
-    if periods <= WARM_PERIODS + 1:
-        cost, tuples = _rehearse(training, steps, parties, timeout_s, comparison)
-        return Forecast(cost, Cost(), 0, tuples)
-    (shorter, fewer), (longer, more) = (
-        _rehearse(training, period * count, parties, timeout_s, comparison)
-        for count in (WARM_PERIODS, WARM_PERIODS + 1)
-    )
-    once, tuples = longer - shorter, more - fewer
-    start_tuples = Counter({request: fewer[request] - WARM_PERIODS * tuples[request] for request in fewer})
-    return Forecast(shorter - once.times(WARM_PERIODS), once, periods, start_tuples, tuples)
+    periods, warm = steps // period, WARM_PERIODS
+    while periods > warm + 1:
+        (shorter, fewer), (longer, more) = (
+            _rehearse(training, period * count, parties, timeout_s, comparison) for count in (warm, warm + 1)
+        )
+        once, tuples = longer - shorter, more - fewer
+        if warm >= (foresees := _periods_until_foreseen(tuples.total())):
+            start_tuples = Counter({request: fewer[request] - warm * tuples[request] for request in fewer})
+            return Forecast(shorter - once.times(warm), once, periods, start_tuples, tuples)
+        warm = foresees
+    cost, tuples = _rehearse(training, steps, parties, timeout_s, comparison)
+    return Forecast(cost, Cost(), 0, tuples)
+
+
+def _periods_until_foreseen(requests: int) -> int:
+    """Periods of so many requests after which the dealer's client foresees every later one."""
+    return 1 + math.ceil(CONTEXT / requests) if requests else 1
 
 
 def forecast_linear(

@@ -147,6 +147,11 @@ class Party:
         yield
         self._sections[name] = self._sections.get(name, Cost()) + (self.cost() - before)
 
+    @property
+    def costs(self) -> dict[str, Cost]:
+        """What each section has cost this party so far, by its name."""
+        return dict(self._sections)
+
     def report(self, network: Network | None = None) -> str:
         """A table of what each section has cost this party, and would cost on `network`."""
         return table(self._sections, network)

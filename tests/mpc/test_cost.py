@@ -37,17 +37,20 @@ def test_table_has_a_row_for_each_name_and_the_sum() -> None:
     assert len({len(line) for line in lines}) == 1
 
 
-def reporting(party: mpc.Party) -> tuple[str, Cost]:
+def reporting(party: mpc.Party) -> tuple[str, dict[str, Cost], Cost]:
     with party.section("share"):
         x = party.secret(np.ones((4, 4)) if party.rank == 0 else None, owner=0, size=(4, 4))
     for _ in range(3):
         with party.section("multiply"):
             x.matmul(x)
-    return party.report(), party.cost()
+    return party.report(), party.costs, party.cost()
 
 
 def test_a_party_reports_its_sections() -> None:
-    for report, total in mpc.run_local(reporting, 2):
+    for report, costs, total in mpc.run_local(reporting, 2):
         rows = {line.split()[0]: line.split()[1:] for line in report.splitlines()[1:]}
         assert rows["multiply"][0] == "6"
         assert rows["all"][0] == str(total.rounds)
+        assert {name: str(cost.rounds) for name, cost in costs.items()} == {
+            name: rows[name][0] for name in ("share", "multiply")
+        }

@@ -20,6 +20,7 @@ from mpc.network import Network
 from mpc.optimise import SGD
 
 REGRESSION = LogisticRegression(steps=12, batch_size=32, learning_rate=0.5, class_weight="balanced")
+FEW_REQUESTS = LogisticRegression(steps=12, learning_rate=0.5)
 STOPPING = Ridge(steps=15, check_every=3, patience=1000)
 COURSE: dict[str, Any] = {"optimiser": SGD(), "batch_size": 16, "loss": "mse"}
 
@@ -55,10 +56,11 @@ def of_digits(parties: int) -> Forecast:
     [
         (partial(forecast_linear, REGRESSION, 569, 30), partial(patients, model=REGRESSION), 2),
         (partial(forecast_linear, REGRESSION, 569, 30), partial(patients, model=REGRESSION), 3),
+        (partial(forecast_linear, FEW_REQUESTS, 569, 30), partial(patients, model=FEW_REQUESTS), 2),
         (partial(forecast_linear, STOPPING, 569, 30), partial(patients, model=STOPPING), 2),
         (of_digits, digits, 2),
     ],
-    ids=["regression", "regression-3", "stopping", "digits"],
+    ids=["regression", "regression-3", "few-requests", "stopping", "digits"],
 )
 def test_the_forecast_is_what_is_counted(foretell: Any, train: Any, parties: int) -> None:
     told = foretell(parties=parties)
