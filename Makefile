@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 CRYPTEN := crypten==0.4.1
 CODE := he mpc pqc benchmarks examples tests
 
-.PHONY: gpu-check demo test test-slow check format bench bench-guard notebooks coverage sanitize clean
+.PHONY: gpu-check demo test test-slow check format bench bench-guard notebooks docs coverage sanitize clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/two_hospitals.py
@@ -42,6 +42,10 @@ bench-guard: $(INSTALLED)
 # Each in place, stamped with the digest of its code, which the tests compare.
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py
+
+# The site, in build/site; fails on a link or a name that is not there.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 coverage: $(INSTALLED)
 	$(BIN)/python -m pytest --cov

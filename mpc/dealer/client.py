@@ -179,7 +179,7 @@ class OwnSource:
         self._key = key
 
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
-        """The corrections of `wanted`, computed now."""
+        """What is sent of `wanted`, computed now."""
         return corrections(wanted.request, [Stream(self._key, wanted.number)])
 
 

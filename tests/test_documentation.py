@@ -1,0 +1,77 @@
+"""The pages in docs/: their Python runs as it stands there, and their lists are complete."""
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from he.latency import calibrate
+from he.latency.cost import Costs
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+FENCE = re.compile(r"^```(python|text)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+CODE = [path for name in ("he", "mpc", "pqc", "benchmarks") for path in (ROOT / name).rglob("*.*")]
+# Their data and hosts are elsewhere; tests/mpc runs such programs.
+ONLY_COMPILED = {"how-to/train-across-hosts.md", "how-to/resume.md"}
+PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if "```python" in page.read_text())
+
+
+def blocks(page: str) -> list[tuple[str, str | None]]:
+    """(Python, what it prints) in the page's order; None where the page does not say."""
+    fences = FENCE.findall((DOCS / page).read_text())
+    following = [*fences[1:], ("", "")]
+    return [
+        (text, after if kind_after == "text" else None)
+        for (kind, text), (kind_after, after) in zip(fences, following, strict=True)
+        if kind == "python"
+    ]
+
+
+def agrees(got: str, said: str) -> bool:
+    return doctest.OutputChecker().check_output(said, got, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+
+
+def test_other_output_is_noticed() -> None:
+    assert agrees("1 2 3\n", "1 ... 3\n")
+    assert not agrees("1 2 4\n", "1 ... 3\n")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_pages_python_prints_what_the_page_says(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(calibrate, "of_machine", Costs)
+    names: dict[str, Any] = {
+        "__name__": "__main__"
+    }  # so that its functions travel to other processes by value
+    for code, said in blocks(page):
+        compiled = compile(code, page, "exec")
+        if page in ONLY_COMPILED:
+            continue
+        capsys.readouterr()
+        exec(compiled, names)
+        got = capsys.readouterr().out
+        assert agrees(got, said or ""), got
+
+
+@pytest.mark.parametrize("pillar", ["he", "mpc", "pqc"])
+def test_every_public_name_is_in_the_reference(pillar: str) -> None:
+    listed = re.findall(r"^::: (\S+)$", (DOCS / "reference" / f"{pillar}.md").read_text(), flags=re.MULTILINE)
+    package = importlib.import_module(pillar)
+    for name in package.__all__:
+        value = getattr(package, name)
+        assert {value.__module__, f"{value.__module__}.{value.__qualname__}"} & set(listed), name
+
+
+def test_every_paper_cited_in_the_code_is_in_the_bibliography() -> None:
+    text = (DOCS / "bibliography.md").read_text()
+    known = set(re.findall(r"eprint\.iacr\.org/(\d{4}/\d+)", text))
+    sources = [path for path in CODE if path.suffix in {".py", ".h", ".cpp", ".cu", ".cuh"}]
+    cited = {number for path in sources for number in re.findall(r"ePrint (\d{4}/\d+)", path.read_text())}
+    assert len(cited) >= 20
+    assert cited == known
