@@ -109,11 +109,22 @@ class EvaluationKeys:
     def automorphism(self, k: int) -> NDArray[Any]:
         """The key for X -> X^k; ValueError if there is none."""
         if k not in self.automorphisms:
-            raise ValueError(f"no key for X -> X^{k}, expected one of {sorted(self.automorphisms)}")
+            made = [_name(self.ring, other) for other in sorted(self.automorphisms)]
+            raise ValueError(f"no key for {_name(self.ring, k)}, expected one of {made}")
         return self.automorphisms[k].data
 
     def __repr__(self) -> str:
         return f"EvaluationKeys({len(self.automorphisms)} automorphisms, {self.ring.params!r})"
+
+
+def _name(ring: Ring, k: int) -> str:
+    """What X -> X^k does to the slots, for errors: rotations are tried one after the other."""
+    power, slots = 1, ring.params.slots
+    for steps in range(slots):
+        if power == k:
+            return f"rotation by {steps}"
+        power = power * ring.galois(1) % (2 * ring.params.n)
+    return "conjugation" if k == ring.conjugation else f"X -> X^{k}"
 
 
 def each_key(

@@ -57,8 +57,12 @@ def test_only_the_keys_that_were_asked_for_are_made(ring: Ring, secret: SecretKe
     keys = EvaluationKeys.generate(secret, [0, 1, 1, 513])
     assert set(keys.automorphisms) == {5}
     assert keys.automorphism(5).shape == (2, 2, 6, 1024)
-    with pytest.raises(ValueError, match=r"no key for X -> X\^25, expected one of \[5\]"):
+    with pytest.raises(ValueError, match=r"no key for rotation by 2, expected one of \['rotation by 1'\]"):
         keys.automorphism(25)
+    with pytest.raises(ValueError, match="no key for conjugation"):
+        keys.automorphism(ring.conjugation)
+    with pytest.raises(ValueError, match=r"no key for X -> X\^3,"):
+        keys.automorphism(3)
     assert repr(keys).startswith("EvaluationKeys(1 automorphisms")
 
 

@@ -40,9 +40,9 @@ def test_conjugation_conjugates(keys: EvaluationKeys, secret: SecretKey, ring: R
 
 
 def test_a_missing_key_is_named(keys: EvaluationKeys, pair: Any) -> None:
-    with pytest.raises(ValueError, match=r"no key for X -> X\^1381, expected one of"):
+    with pytest.raises(ValueError, match="no key for rotation by 9, expected one of"):
         keyswitch.rotate(keys, pair[0], 9)
-    with pytest.raises(ValueError, match="no key for X"):
+    with pytest.raises(ValueError, match="no key for rotation by 9"):
         keyswitch.rotate_many(keys, pair[0], [1, 9])
 
 

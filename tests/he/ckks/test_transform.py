@@ -44,5 +44,5 @@ def test_another_level_and_no_diagonals_are_refused(ring: Ring, keys: Evaluation
         transform.apply(keys, pair[0], linear_map)
     with pytest.raises(ValueError, match="0 diagonals given"):
         transform.encode(ring, linear.split({0: np.zeros(512)}, 1), 2, SCALE)
-    with pytest.raises(ValueError, match="no key for X"):
+    with pytest.raises(ValueError, match="no key for rotation by 9"):
         transform.apply(keys, pair[0], transform.encode(ring, linear.split({9: np.ones(512)}, 16), 3, SCALE))
