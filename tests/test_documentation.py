@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import mpc
 from he.latency import calibrate
 from he.latency.cost import Costs
 
@@ -15,8 +17,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^```(python|text)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 CODE = [path for name in ("he", "mpc", "pqc", "benchmarks") for path in (ROOT / name).rglob("*.*")]
-# Their data and hosts are elsewhere; tests/mpc runs such programs.
-ONLY_COMPILED = {"how-to/train-across-hosts.md", "how-to/resume.md"}
+ONLY_COMPILED = {"how-to/train-across-hosts.md", "how-to/resume.md"}  # their tables are elsewhere
 PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if "```python" in page.read_text())
 
 
@@ -57,6 +58,19 @@ def test_a_pages_python_prints_what_the_page_says(
         exec(compiled, names)
         got = capsys.readouterr().out
         assert agrees(got, said or ""), got
+
+
+def test_the_program_for_several_hosts_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name in ("hospital-a", "hospital-b"):
+        np.savetxt(f"{name}.csv", rng.normal(size=(20, 15)), delimiter=",")
+    np.savetxt("diagnoses.csv", np.arange(20) % 2)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(blocks("how-to/train-across-hosts.md")[0][0], names)
+    at_a, at_b = mpc.run_local(names["program"], names=["hospital-a", "hospital-b"])
+    assert at_a.weights.shape == (30, 1)
+    assert at_b is None
 
 
 @pytest.mark.parametrize("pillar", ["he", "mpc", "pqc"])
