@@ -10,13 +10,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import guard, peers, suite
-from benchmarks.compare import compare
-from benchmarks.conftest import SIZES
-from benchmarks.devices import DEVICES, why_no_cuda
-from benchmarks.report import page, table
-from benchmarks.results import Results
-from benchmarks.running import Options, run
+try:
+    from benchmarks import guard, peers, suite
+    from benchmarks.compare import compare
+    from benchmarks.conftest import SIZES
+    from benchmarks.devices import DEVICES, why_no_cuda
+    from benchmarks.report import page, table
+    from benchmarks.results import Results
+    from benchmarks.running import Options, run
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error}; the benchmarks need: pip install 'latticework[bench,models,seal]'")
 
 OUT = Path(".benchmarks") / "run.json"
 

@@ -49,6 +49,7 @@ def compile(
     """
     if optimise not in ("latency", "throughput"):
         raise ValueError(f"optimise is {optimise!r}, expected 'latency' or 'throughput'")
+    compiled.expect_scipy()
     graph, classes = read.read(net, samples)
     blocks = of_graph(graph)
     rows = None if samples is None else compiled.rows_of(samples, math.prod(graph.input_shape), graph)

@@ -3,6 +3,7 @@
 import math
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,6 +60,7 @@ class Model:
     @classmethod
     def load(cls, path: str | Path, *, insecure: bool = False) -> Self:
         """A model from `save`; ValueError if it is damaged, or of insecure parameters unasked."""
+        expect_scipy()
         size = Path(path).stat().st_size
         if size > store.LARGEST_MODEL_BYTES:
             raise ValueError(f"{path} has {size} bytes, expected at most {store.LARGEST_MODEL_BYTES}")
@@ -70,6 +72,12 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.plan!r})"
+
+
+def expect_scipy() -> None:
+    """ModuleNotFoundError that says how to install SciPy, in whose sparse matrices weights lie."""
+    if find_spec("scipy") is None:
+        raise ModuleNotFoundError("models need SciPy: pip install 'latticework[models]'")
 
 
 def samples(x: ArrayLike, plan: AnyPlan) -> NDArray[np.float64]:

@@ -63,4 +63,12 @@ def __getattr__(name: str) -> Any:
     """Load a part when it is first used: most of them bring torch and CrypTen along."""
     if name not in _HOME:
         raise AttributeError(f"module 'mpc' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"mpc.{_HOME[name]}"), name)
+    try:
+        return getattr(importlib.import_module(f"mpc.{_HOME[name]}"), name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None:  # it says already what to install
+            raise
+        raise ModuleNotFoundError(
+            f"mpc.{name} needs {missing.name!r}, which is not installed: "
+            "pip install 'latticework[mpc]' && pip install --no-deps crypten==0.4.1"
+        ) from missing

@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error}; the command line needs: pip install 'latticework[cli]'")
 
 from mpc.roster import Member, Roster, parse_address
 from mpc.survival import Survival
@@ -126,6 +129,9 @@ def main() -> None:
     """Run it; what the user can put right is told in one line, with exit status 1."""
     try:
         app(prog_name="python -m mpc")
+    except ModuleNotFoundError as error:
+        hint = "; pip install 'latticework[mpc]' && pip install --no-deps crypten==0.4.1"
+        sys.exit(f"error: {error}{hint if error.name else ''}")
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
