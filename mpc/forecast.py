@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -78,6 +78,8 @@ def forecast(
         )
         once, tuples = longer - shorter, more - fewer
         if warm >= (foresees := _periods_until_foreseen(tuples.total())):
+            # Times are not as exact as counts: a period takes nothing at least and the mean at most.
+            once = replace(once, seconds_s=min(max(once.seconds_s, 0.0), shorter.seconds_s / warm))
             start_tuples = Counter({request: fewer[request] - warm * tuples[request] for request in fewer})
             return Forecast(shorter - once.times(warm), once, periods, start_tuples, tuples)
         warm = foresees
