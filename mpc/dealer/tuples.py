@@ -221,7 +221,7 @@ def _derive_comparison(free: list[torch.Tensor]) -> list[torch.Tensor]:
 def _dcf_free(request: Request) -> list[_Shape]:
     """r, a seed for each party of its own, and a cipher's key, which becomes a common part."""
     (count,) = request.sizes[0]
-    return [_Shape((count,)), _Shape((count, 2), bitwise=True), _Shape((2,), bitwise=True)]
+    return [_Shape((count,)), _Shape((2, count), bitwise=True), _Shape((2,), bitwise=True)]
 
 
 def _derive_dcf(free: list[torch.Tensor], shares: list[list[torch.Tensor]]) -> list[torch.Tensor]:
@@ -289,7 +289,7 @@ _KINDS = {
     "dcf": _Kind(
         1,
         _dcf_free,
-        lambda request: [_Shape((*request.sizes[0], 2))],
+        lambda request: [_Shape((2, *request.sizes[0]))],
         lambda request, free, shares: _derive_dcf(free, shares),
         lambda request: dcf.sizes(*request.sizes[0]),
     ),

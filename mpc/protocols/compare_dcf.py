@@ -27,7 +27,8 @@ from mpc.protocols import dcf
 from mpc.protocols.compare import Sign, select
 from mpc.protocols.opening import Array, Part, Protocol
 
-# Tests that one tuple serves: two such tuples, of 8 MB each, may be on order ahead (mpc.dealer.schedule).
+# Tests that one tuple serves: two of 8 MB may be on order ahead (mpc.dealer.schedule), and what goes down the
+# trees together stays in the processor's caches.
 TUPLE_TESTS = 4000
 _LOW = np.uint64((1 << dcf.LEVELS) - 1)
 _TOP = np.uint64(dcf.LEVELS)
@@ -37,7 +38,7 @@ _ONE = np.uint64(1)
 class SignKey(NamedTuple):
     """What n tests use up at one party, all uint64.
 
-    r: its additive share, (n,), of uniform words. seed: its own, (n, 2). offset: its additive shares, (n, 2),
+    r: its additive share, (n,), of uniform words. seed: its own, (2, n). offset: its additive shares, (2, n),
     of r's top bit m and of r m. public: what both parties have.
     """
 
@@ -53,11 +54,11 @@ def tuples_for(count: int) -> list[int]:
 
 
 def derive(r: Array, seeds: Array, cipher: Array) -> tuple[Array, dcf.Corrections]:
-    """The dealer's part: `offset` in the clear and `public`; seeds are both parties', (2, n, 2)."""
+    """The dealer's part: `offset` in the clear and `public`; seeds are both parties', (2, 2, n)."""
     top = r >> _TOP
     side = _ONE - (top << _ONE)
-    public = dcf.derive(r & _LOW, np.stack([side, r * side], axis=1), seeds, cipher)
-    return np.stack([top, r * top], axis=1), public
+    public = dcf.derive(r & _LOW, np.stack([side, r * side]), seeds, cipher)
+    return np.stack([top, r * top]), public
 
 
 def negative(x: Array, dealt: Sequence[SignKey], first: bool) -> Protocol[Sign]:
@@ -69,10 +70,10 @@ def negative(x: Array, dealt: Sequence[SignKey], first: bool) -> Protocol[Sign]:
     (c,) = yield [Part(x + np.concatenate([key.r for key in dealt]))]
     ends = np.cumsum([key.r.size for key in dealt])[:-1]
     pieces = zip(dealt, np.split(c, ends), strict=True)
-    bit, masked = np.concatenate([_evaluate(key, piece, first) for key, piece in pieces]).T
+    bit, masked = np.concatenate([_evaluate(key, piece, first) for key, piece in pieces], axis=1)
     return select(x, c, c >> _TOP, bit, masked, first)
 
 
 def _evaluate(key: SignKey, c: Array, first: bool) -> Array:
-    """Shares of b and r b, (n, 2)."""
+    """Shares of b and r b, (2, n)."""
     return key.offset + dcf.evaluate(key.public, key.seed, c & _LOW, 0 if first else 1)

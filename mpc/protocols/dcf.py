@@ -29,19 +29,20 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 from mpc.protocols.opening import Array
 
 LEVELS = 63
-# Keys that go down the tree together: their blocks stay in the processor's nearest caches.
-_AT_ONCE = 1024
 _ONE = np.uint64(1)
-# What of a block is seed, and the j of what is drawn from the last seeds.
-_SEED = np.array([~np.uint64(3), ~np.uint64(0)])
-_VALUE = np.array([1, 0], dtype=np.uint64)
+# What of a block's low word is seed.
+_SEED = ~np.uint64(3)
+# The j of what is drawn, by side and kind (next seed, value); by kind on the left; from the last seeds.
+_BLOCKS = np.arange(4, dtype=np.uint64).reshape(2, 2, 1, 1)
+_KINDS = np.arange(2, dtype=np.uint64).reshape(2, 1)
+_LAST = np.ones(1, dtype=np.uint64)
 _SLACK = algorithms.AES.block_size // 8 - 1
 
 
 class Corrections(NamedTuple):
     """What both parties know of n keys, all uint64.
 
-    cipher: E's key, (2,). seeds: (LEVELS, n, 2). values: (LEVELS + 1, n, 2), the last ones of the last seeds.
+    cipher: E's key, (2,). seeds: (LEVELS, 2, n). values: (LEVELS + 1, 2, n), the last ones of the last seeds.
     """
 
     cipher: Array
@@ -51,63 +52,72 @@ class Corrections(NamedTuple):
 
 def sizes(count: int) -> tuple[tuple[int, ...], ...]:
     """The shapes of the parts of Corrections for `count` keys."""
-    return (2,), (LEVELS, count, 2), (LEVELS + 1, count, 2)
+    return (2,), (LEVELS, 2, count), (LEVELS + 1, 2, count)
 
 
 def derive(alpha: Array, beta: Array, seeds: Array, cipher: Array) -> Corrections:
-    """The dealer's part: for alpha below 2^63, (n,), beta, (n, 2), and both parties' seeds, (2, n, 2)."""
+    """The dealer's part: for alpha below 2^63, (n,), beta, (2, n), and both parties' seeds, (2, 2, n).
+
+    V_alpha of the paper's figure is `behind`: what the values on the path lack so far.
+    """
     result = Corrections(cipher, *(np.empty(size, dtype=np.uint64) for size in sizes(alpha.size)[1:]))
     encrypt = _cipher(cipher)
-    for own in _slices(alpha.size):
-        _derive(encrypt, alpha[own], beta[own], seeds[:, own], result.seeds[:, own], result.values[:, own])
-    return result
-
-
-def evaluate(public: Corrections, seed: Array, x: Array, party: int) -> Array:
-    """Party 0's or 1's additive share, (n, 2), of beta where x < alpha, else of 0.
-
-    `seed` is the party's own, (n, 2); x is below 2^63, (n,).
-    """
-    result = np.empty((x.size, 2), dtype=np.uint64)
-    encrypt = _cipher(public.cipher)
-    for own in _slices(x.size):
-        total = _evaluate(encrypt, public.seeds[:, own], public.values[:, own], seed[own], x[own], party)
-        result[own] = -total if party else total
-    return result
-
-
-def _derive(
-    encrypt: CipherContext, alpha: Array, beta: Array, seeds: Array, to_seeds: Array, to_values: Array
-) -> None:
-    """V_alpha of figure 1 is `behind`: what the values on the path lack so far."""
-    seeds = seeds & _SEED
+    # From here on a block's word is the first dimension, the party the second.
+    seeds = _only_seed(seeds.swapaxes(0, 1).copy())
     bits = np.stack([np.zeros_like(alpha), np.ones_like(alpha)])
     behind = np.zeros_like(beta)
     for level in range(LEVELS):
         right = alpha >> np.uint64(LEVELS - 1 - level) & _ONE
-        path, negate = -right[:, None], -bits[1][:, None]
-        blocks = _expand(encrypt, seeds)
-        swap = (blocks[0] ^ blocks[1]) & path
-        # By kind, party, number and word.
-        kept, beside = blocks[0] ^ swap, blocks[1] ^ swap
-        values = _negative_where(beside[1, 1] - beside[1, 0] - behind + (beta & path), negate)
-        behind += kept[1, 0] - kept[1, 1] + _negative_where(values, negate)
+        path, negate = -right, -bits[1]
+        # By word, side, kind, party and number.
+        blocks = _draw(encrypt, seeds[:, None, None], _BLOCKS)
+        swap = (blocks[:, 0] ^ blocks[:, 1]) & path
+        kept, beside = blocks[:, 0] ^ swap, blocks[:, 1] ^ swap
+        values = _negative_where(beside[:, 1, 1] - beside[:, 1, 0] - behind + (beta & path), negate)
+        behind += kept[:, 1, 0] - kept[:, 1, 1] + _negative_where(values, negate)
         # Of each side: the control bits are to differ on the path, and to be alike beside it.
-        differ = (blocks[:, 0, 0, :, 0] ^ blocks[:, 0, 1, :, 0] ^ right) & _ONE
-        correction = (beside[0, 0] ^ beside[0, 1]) & _SEED
-        correction[:, 0] |= differ[1] << _ONE | differ[0] ^ _ONE
-        to_seeds[level], to_values[level] = correction, values
-        seeds, bits = _descend(kept[0], correction, right, bits)
-    last = _hash(encrypt, seeds | _VALUE)
-    to_values[LEVELS] = _negative_where(last[1] - last[0] - behind, -bits[1][:, None])
+        differ = (blocks[0, :, 0, 0] ^ blocks[0, :, 0, 1] ^ right) & _ONE
+        correction = _only_seed(beside[:, 0, 0] ^ beside[:, 0, 1])
+        correction[0] |= differ[1] << _ONE | differ[0] ^ _ONE
+        result.seeds[level], result.values[level] = correction, values
+        seeds, bits = _descend(kept[:, 0], correction[:, None], right, bits)
+    last = _draw(encrypt, seeds, _LAST)
+    result.values[LEVELS] = _negative_where(last[:, 1] - last[:, 0] - behind, -bits[1])
+    return result
 
 
-def _expand(encrypt: CipherContext, seeds: Array) -> Array:
-    """All four blocks of both parties' seeds: by side, kind (next seed, value), party, number and word."""
-    blocks = np.empty((2, 2, *seeds.shape), dtype=np.uint64)
-    blocks[:] = seeds
-    blocks[..., 0] |= np.arange(4, dtype=np.uint64).reshape(2, 2, 1, 1)
-    return _hash(encrypt, blocks)
+def evaluate(public: Corrections, seed: Array, x: Array, party: int) -> Array:
+    """Party 0's or 1's additive share, (2, n), of beta where x < alpha, else of 0.
+
+    `seed` is the party's own, (2, n); x is below 2^63, (n,).
+    """
+    encrypt = _cipher(public.cipher)
+    seed = _only_seed(seed.copy())
+    bits = np.full_like(x, party)
+    total = np.zeros_like(seed)
+    for level in range(LEVELS):
+        right = x >> np.uint64(LEVELS - 1 - level) & _ONE
+        # By word, kind and number.
+        blocks = _draw(encrypt, seed[:, None], right << _ONE | _KINDS)
+        total += blocks[:, 1]
+        total += public.values[level] & -bits
+        seed, bits = _descend(blocks[:, 0], public.seeds[level], right, bits)
+    total += _draw(encrypt, seed, _LAST)
+    total += public.values[LEVELS] & -bits
+    return -total if party else total
+
+
+def _descend(child: Array, correction: Array, right: Array, bits: Array) -> tuple[Array, Array]:
+    """The next seeds and control bits, from the blocks of the side taken, corrected where the bit is one."""
+    change = correction & -bits
+    bits = (child[0] ^ change[0] >> right) & _ONE
+    return _only_seed(child ^ change), bits
+
+
+def _only_seed(blocks: Array) -> Array:
+    """`blocks`, in place, without what stands below the seeds."""
+    blocks[0] &= _SEED
+    return blocks
 
 
 def _negative_where(words: Array, negate: Array) -> Array:
@@ -115,49 +125,21 @@ def _negative_where(words: Array, negate: Array) -> Array:
     return (words ^ negate) - negate
 
 
-def _evaluate(
-    encrypt: CipherContext, seeds: Array, values: Array, seed: Array, x: Array, party: int
-) -> Array:
-    """What the party adds up, for the second one to be taken as negative."""
-    seed = seed & _SEED
-    bits = np.full_like(x, party)
-    total = np.zeros_like(seed)
-    blocks = np.empty((2, *seed.shape), dtype=np.uint64)
-    for level in range(LEVELS):
-        right = x >> np.uint64(LEVELS - 1 - level) & _ONE
-        blocks[:] = seed
-        blocks[:, :, 0] |= right << _ONE
-        blocks[1, :, 0] |= _ONE
-        child, value = _hash(encrypt, blocks)
-        total += value
-        total += values[level] & -bits[:, None]
-        seed, bits = _descend(child, seeds[level], right, bits)
-    total += _hash(encrypt, seed | _VALUE)
-    total += values[LEVELS] & -bits[:, None]
-    return total
-
-
-def _descend(child: Array, correction: Array, right: Array, bits: Array) -> tuple[Array, Array]:
-    """The next seeds and control bits, from the blocks of the side taken, corrected where the bit is one."""
-    change = correction & -bits[..., None]
-    bits = (child[..., 0] ^ change[..., 0] >> right) & _ONE
-    return (child ^ change) & _SEED, bits
-
-
 def _cipher(key: Array) -> CipherContext:
     # One block at a time is what a permutation is: no text is encrypted here.
     return Cipher(algorithms.AES(key.tobytes()), modes.ECB()).encryptor()  # noqa: S305
 
 
-def _hash(encrypt: CipherContext, blocks: Array) -> Array:
-    """H of every block of two words (uint64, last dimension)."""
+def _draw(encrypt: CipherContext, seeds: Array, which: Array) -> Array:
+    """H(s + j) for seeds s and the j in `which`, which go together as numpy's rules say."""
+    low = seeds[0] | which
+    blocks = np.empty((*low.shape, 2), dtype=np.uint64)
+    blocks[..., 0], blocks[..., 1] = low, seeds[1]
     # update_into asks for a block of slack behind the data.
     octets = np.empty(blocks.nbytes + _SLACK, dtype=np.uint8)
     encrypt.update_into(blocks.data.cast("B"), octets.data)
-    result: Array = octets[: blocks.nbytes].view(np.uint64).reshape(blocks.shape)
-    result ^= blocks
+    encrypted = octets[: blocks.nbytes].view(np.uint64).reshape(blocks.shape)
+    result = np.empty((2, *low.shape), dtype=np.uint64)
+    np.bitwise_xor(encrypted[..., 0], low, out=result[0])
+    np.bitwise_xor(encrypted[..., 1], seeds[1], out=result[1])
     return result
-
-
-def _slices(count: int) -> list[slice]:
-    return [slice(start, start + _AT_ONCE) for start in range(0, count, _AT_ONCE)]

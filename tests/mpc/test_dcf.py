@@ -86,16 +86,16 @@ def number(block: Array) -> int:
 
 
 def shares(alpha: Array, beta: Array, x: Array, seed: int = 0) -> tuple[Array, Array]:
-    seeds = random_words(seed, 2, alpha.size, 2)
+    seeds = random_words(seed, 2, 2, alpha.size)
     public = dcf.derive(alpha, beta, seeds, random_words(seed + 1, 2))
     first, second = (dcf.evaluate(public, seeds[party], x, party) for party in range(2))
     return first, second
 
 
 def check(alpha: Array, x: Array, seed: int = 0) -> None:
-    beta = random_words(seed + 2, alpha.size, 2)
+    beta = random_words(seed + 2, 2, alpha.size)
     first, second = shares(alpha, beta, x, seed)
-    assert np.array_equal(first + second, np.where((x < alpha)[:, None], beta, np.uint64(0)))
+    assert np.array_equal(first + second, np.where(x < alpha, beta, np.uint64(0)))
 
 
 def test_keys_and_values_are_those_of_one_number_at_a_time() -> None:
@@ -103,19 +103,19 @@ def test_keys_and_values_are_those_of_one_number_at_a_time() -> None:
     alpha, x = random_words(1, 2, count) >> np.uint64(1)
     x[:3] = alpha[:3] + np.array([0, 1, -1]).view(np.uint64)
     alpha[3:5], x[5:7] = [0, TOP], [0, TOP]
-    beta, seeds, cipher = random_words(2, count, 2), random_words(3, 2, count, 2), random_words(4, 2)
+    beta, seeds, cipher = random_words(2, 2, count), random_words(3, 2, 2, count), random_words(4, 2)
     public = dcf.derive(alpha, beta, seeds, cipher)
     assert [part.shape for part in public] == list(dcf.sizes(count))
     results = [dcf.evaluate(public, seeds[party], x, party) for party in range(2)]
     for place in range(count):
-        roots = number(seeds[0, place]), number(seeds[1, place])
-        low, high = beta[place].tolist()
+        roots = number(seeds[0, :, place]), number(seeds[1, :, place])
+        low, high = beta[:, place].tolist()
         key = slow_derive(int(alpha[place]), (low, high), roots, cipher.tobytes())
-        assert [number(block) for block in public.seeds[:, place]] == key.seeds
-        assert [tuple(words) for words in public.values[:, place].tolist()] == key.values
+        assert [number(block) for block in public.seeds[..., place]] == key.seeds
+        assert [tuple(words) for words in public.values[..., place].tolist()] == key.values
         for party in range(2):
             expected = slow_evaluate(key, roots[party], int(x[place]), party)
-            assert tuple(results[party][place].tolist()) == expected
+            assert tuple(results[party][:, place].tolist()) == expected
 
 
 def test_all_pairs_of_edges() -> None:
@@ -129,7 +129,7 @@ def test_the_path_is_left_at_every_level() -> None:
     check(alpha, alpha ^ (np.uint64(1) << np.arange(dcf.LEVELS, dtype=np.uint64)))
 
 
-@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 2100])
+@pytest.mark.parametrize("count", [1, 1000, 5000])
 def test_any_number_of_keys(count: int) -> None:
     alpha, x = random_words(count, 2, count) >> np.uint64(1)
     x[::2] = alpha[::2] - (x[::2] & np.uint64(1))
@@ -155,17 +155,17 @@ def looks_uniform(octets: Array) -> bool:
 def test_a_key_looks_random_whatever_it_is_for(alpha: int, beta: int) -> None:
     """4096 keys for one function, from fixed seeds: each correction of every level, and each share."""
     count = 4096
-    seeds = random_words(6, 2, count, 2)
+    seeds = random_words(6, 2, 2, count)
     public = dcf.derive(
         np.full(count, alpha, dtype=np.uint64),
-        np.full((count, 2), beta, dtype=np.uint64),
+        np.full((2, count), beta, dtype=np.uint64),
         seeds,
         random_words(7, 2),
     )
     for level in (*public.seeds, *public.values):
         assert looks_uniform(np.ascontiguousarray(level).view(np.uint8).reshape(-1))
         # Bit by bit, so that a fixed one does not hide in its byte: 9 deviations.
-        ones = np.unpackbits(np.ascontiguousarray(level).view(np.uint8), axis=1).sum(axis=0, dtype=np.int64)
+        ones = np.unpackbits(np.ascontiguousarray(level.T).view(np.uint8), axis=1).sum(axis=0, dtype=np.int64)
         assert np.abs(ones - count / 2).max() < 9 * (count / 4) ** 0.5
     x = random_words(8, count) >> np.uint64(1)
     for party in range(2):

@@ -70,7 +70,7 @@ def test_the_forecast_is_what_is_counted(foretell: Any, train: Any, parties: int
     assert told.tuples == dealt
 
 
-def rectified(party: mpc.Party, steps: int = 10) -> Any:
+def rectified(party: mpc.Party, steps: int = 16) -> Any:
     x = party.secret([1.0, -1.0, 0.0] if party.rank == 0 else None, owner=0, size=(3,))
     for _ in range(steps):
         x = x.relu() * x
@@ -78,10 +78,10 @@ def rectified(party: mpc.Party, steps: int = 10) -> Any:
 
 
 def test_keys_are_counted_as_well() -> None:
-    told = forecast(rectified, 10, comparison="dcf")
+    told = forecast(rectified, 16, comparison="dcf")
     counted, dealt = mpc.run_local(rectified, 2, comparison="dcf")[0]
-    assert dealt[Request("dcf", ((3,),))] == 10
-    assert counted.dealer_bytes_received > 10 * 3 * 2048
+    assert dealt[Request("dcf", ((3,),))] == 16
+    assert counted.dealer_bytes_received > 16 * 3 * 2048
     assert astuple(told.total)[:-1] == astuple(counted)[:-1]
     assert told.tuples == dealt
 
