@@ -77,7 +77,7 @@ class Client:
 
         error: the server's `Model.predicted_error`. bits: of statistical security. queries: ciphertexts whose
         scores are shown in all. `he.ckks.flooding` has the formula and its sources. ValueError with engine
-        'seal', and if so much noise would swallow the scores.
+        'seal', and if so much noise would swallow the scores: compile with more `precision` to share them.
         """
         owner = self._owner
 

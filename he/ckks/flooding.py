@@ -61,7 +61,7 @@ def decrypt_to_share(
     if noise.TAIL * noise.slot_deviation(ring.params, sigma**2, x.scale) >= 1:
         raise ValueError(
             f"flooding noise of 2^{math.log2(sigma):.0f} swallows the values, expected far less than the "
-            f"scale, 2^{math.log2(x.scale):.0f}: take a larger scale or fewer bits"
+            f"scale, 2^{math.log2(x.scale):.0f}: take a larger scale (more precision) or fewer bits"
         )
     basis = ring.basis(limbs - 1)
     m = phase(secret, x, limbs)
