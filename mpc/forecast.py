@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from mpc.descent import Linear
 from mpc.network import Network as Layers
 from mpc.party import Party, run_local
 
-# The fewest periods to rehearse before the one that is counted.
+# The fewest periods to rehearse before those that are counted, as many again.
 WARM_PERIODS = 4
 
 
@@ -72,19 +72,25 @@ def forecast(
     if steps < period or steps % period:
         raise ValueError(f"steps must be a multiple of the period {period}, got {steps}")
     periods, warm = steps // period, WARM_PERIODS
-    while periods > warm + 1:
+    while periods > 2 * warm:
         (shorter, fewer), (longer, more) = (
-            _rehearse(training, period * count, parties, timeout_s, comparison) for count in (warm, warm + 1)
+            _rehearse(training, period * count, parties, timeout_s, comparison) for count in (warm, 2 * warm)
         )
-        once, tuples = longer - shorter, more - fewer
+        tuples = Counter({request: count // warm for request, count in (more - fewer).items()})
         if warm >= (foresees := _periods_until_foreseen(tuples.total())):
-            # Times are not as exact as counts: a period takes nothing at least and the mean at most.
-            once = replace(once, seconds_s=min(max(once.seconds_s, 0.0), shorter.seconds_s / warm))
+            once = _one_of(warm, longer - shorter, shorter.seconds_s / warm)
             start_tuples = Counter({request: fewer[request] - warm * tuples[request] for request in fewer})
             return Forecast(shorter - once.times(warm), once, periods, start_tuples, tuples)
         warm = foresees
     cost, tuples = _rehearse(training, steps, parties, timeout_s, comparison)
     return Forecast(cost, Cost(), 0, tuples)
+
+
+def _one_of(count: int, cost: Cost, mean_s: float) -> Cost:
+    """One of so many equal periods. Times are not as exact as counts: an odd one gives way to the mean."""
+    seconds_s = cost.seconds_s / count
+    counts = {name: value // count for name, value in asdict(cost).items() if name != "seconds_s"}
+    return Cost(**counts, seconds_s=seconds_s if 0 < seconds_s < mean_s else mean_s)
 
 
 def _periods_until_foreseen(requests: int) -> int:
