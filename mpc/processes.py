@@ -26,6 +26,12 @@ GRACE_S = 5.0
 # What the server imports before it forks: no thread is started and no randomness drawn by it.
 PRELOADED = ["mpc.party"]
 
+# A process that cannot import the program that started it ends with 1 and says nothing to its parent.
+_UNGUARDED = (
+    ": it could not start; in a program's file the call must stand below `if __name__ == '__main__':`, "
+    "since every process imports that file"
+)
+
 
 class ProcessFailed(RuntimeError):
     """A process raised, or died without a word.
@@ -159,7 +165,9 @@ def _take_message(one: _Running) -> None:
     except EOFError:
         one.process.join(GRACE_S)
         code = one.process.exitcode
-        one.failure = ProcessFailed(one.name, code, "", f"died with exit code {code}")
+        one.failure = ProcessFailed(
+            one.name, code, "", f"died with exit code {code}{_UNGUARDED * (code == 1)}"
+        )
         one.finished = True
         return
     if kind == "exchange":

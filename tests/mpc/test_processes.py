@@ -60,6 +60,11 @@ def test_killed_process_is_named_with_its_exit_code() -> None:
     assert caught.value.exit_code == -signal.SIGKILL
 
 
+def test_process_that_could_not_start_says_what_the_program_lacks() -> None:
+    with pytest.raises(ProcessFailed, match="below `if __name__ == '__main__':`"):
+        run_processes([Task("unguarded", lambda meeting: os._exit(1))])
+
+
 def test_cause_comes_before_consequence() -> None:
     with pytest.raises(ProcessFailed, match="bad: ValueError"):
         run_processes([Task("survivor", lose_a_peer), Task("bad", raise_error)])
