@@ -22,8 +22,8 @@ class Client:
     """The owner of a fresh secret key for one plan."""
 
     def __init__(self, plan: AnyPlan | bytes, engine: str | Engine | None = None) -> None:
-        """Make the keys. plan: or its bytes, from `to_bytes`. engine: 'native' or 'seal', by default the best
-        one that is installed.
+        """Make the keys. plan: or its bytes, from `to_bytes`; ValueError if they are damaged or insecure.
+        engine: 'native', 'cuda' or 'seal', by default 'native' where it is built.
         """
         self._plan = layouts.plan_from_bytes(plan) if isinstance(plan, bytes) else plan
         self._engine = choose(engine)

@@ -24,7 +24,7 @@ class Scaling:
 
     @classmethod
     def of(cls, table: Array) -> Scaling:
-        """A constant column gets deviation 1, so that it becomes zero instead of a division by zero."""
+        """Of a table (rows, columns) without gaps; a constant column gets deviation 1 and so becomes zero."""
         deviation = table.std(axis=0)
         return cls(table.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
 
@@ -48,7 +48,10 @@ def join_columns(party: Party, own: Array | None, widths: Mapping[str, int], row
 
 
 def join_rows(party: Party, own: Array | None, heights: Mapping[str, int], columns: int) -> Any:
-    """A secret table of shape (sum of heights, columns): each named party's rows, one after the other."""
+    """A secret table of shape (sum of heights, columns): each named party's rows, one after the other.
+
+    `own` is this party's block of shape (heights[name], columns), or None if it holds no rows.
+    """
     blocks = []
     for name, height in heights.items():
         mine = own if name == party.name else None

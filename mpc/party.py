@@ -101,7 +101,9 @@ class Party:
     def secret(self, value: Any, owner: str | int, size: Sequence[int]) -> Any:
         """Share `owner`'s array of shape `size` with all parties; the others pass None.
 
-        Returns a CrypTen tensor: fixed point with 16 fractional bits, additive shares mod 2^64.
+        Returns a CrypTen tensor: fixed point with 16 fractional bits, additive shares mod 2^64. Raises
+        ValueError for another shape, for NaN and infinity, for magnitudes from 2^30 on, for a party that is
+        none, and where the owner gives nothing or another party something.
         """
         rank = self._rank_of(owner)
         if (value is None) == (rank == self.rank):
@@ -112,7 +114,7 @@ class Party:
         return engine.secret(tensor, rank, size)
 
     def reveal(self, shared: Any, to: str | int | None = None) -> torch.Tensor | None:
-        """The value in the clear, to all parties or to one (None at the others)."""
+        """The value in the clear, to all parties or to one (None at the others); all must call it alike."""
         destination = None if to is None else self._rank_of(to)
         value = shared.get_plain_text(dst=destination)
         return value if destination in (None, self.rank) else None
