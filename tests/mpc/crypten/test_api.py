@@ -1,4 +1,4 @@
-"""CrypTen's interface on this engine, one, two and three parties: every check of the tables here."""
+"""CrypTen's interface on this engine, one to three parties, both comparisons: every check of the tables."""
 
 from __future__ import annotations
 
@@ -31,11 +31,18 @@ TIMEOUT_S = 1200.0
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)],
+    params=[
+        pytest.param((1, "tree"), marks=pytest.mark.slow),
+        (2, "tree"),
+        pytest.param((2, "dcf"), marks=pytest.mark.slow),
+        pytest.param((3, "tree"), marks=pytest.mark.slow),
+    ],
+    ids=lambda param: f"{param[0]}-{param[1]}",
 )
 def failures(request: pytest.FixtureRequest) -> Iterator[list[dict[str, str]]]:
-    """What failed, at each party of one run of all checks."""
-    yield mpc.run_local(run_all, request.param, timeout_s=TIMEOUT_S)
+    """What failed, at each party of one run of all checks, by the number of parties and how they compare."""
+    parties, comparison = request.param
+    yield mpc.run_local(run_all, parties, timeout_s=TIMEOUT_S, comparison=comparison)
 
 
 @pytest.mark.timeout(TIMEOUT_S)
