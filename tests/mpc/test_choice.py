@@ -17,7 +17,7 @@ FRAME = 8
 
 
 def test_by_cost_few_tests_go_by_keys_and_many_by_the_tree() -> None:
-    """Three rounds of 40 ms are as long as 1.5 MB on 100 Mbit/s: about 700 keys of 2 kB."""
+    """Three rounds of 40 ms are as long as 1.5 MB on 100 Mbit/s: about 600 keys of 2 kB."""
     comparing = Comparing(FAR, 2)
     chosen = [comparing.by_key(count) for count in range(1, 2000)]
     last = chosen.index(False)
