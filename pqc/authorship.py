@@ -49,7 +49,7 @@ def verify(stanzas: tuple[Stanza, ...], file_key: bytes, body: BinaryIO, trust: 
         name = trust.check(signer)
         signer.verify_digest(signed[-SIGNATURE_BYTES:], _digest(file_key, body), CONTEXT)
     except (InvalidTag, InvalidSignature, ValueError) as error:
-        raise HeaderError(f"the signature is wrong: {error or 'it is not authentic'}") from None
+        raise HeaderError(f"the signature is wrong: {str(error) or 'it is not authentic'}") from None
     return name
 
 
