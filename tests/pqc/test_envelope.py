@@ -87,7 +87,7 @@ def test_a_wrong_signature_releases_nothing_even_of_an_authentic_body(
 ) -> None:
     sealed = envelope.seal_bytes(PLAIN, [KEY.recipient], signer=alice)
     sink = BytesIO()
-    with pytest.raises(HeaderError, match="the signature is wrong: it is not authentic$"):
+    with pytest.raises(HeaderError, match=r"the signature is wrong: it is not authentic$"):
         envelope.open_stream(BytesIO(sealed[:-1] + bytes([sealed[-1] ^ 1])), sink, [KEY], trust=trust)
     assert sink.getvalue() == b""
 
