@@ -15,7 +15,7 @@ try:
     from benchmarks.compare import compare
     from benchmarks.conftest import SIZES
     from benchmarks.devices import DEVICES, why_no_cuda
-    from benchmarks.report import page, table
+    from benchmarks.report import into, page, table
     from benchmarks.results import Results
     from benchmarks.running import Options, run
 except ModuleNotFoundError as error:
@@ -51,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     shows.add_argument("--out", type=Path, help="the page; beside the results if not given")
     shows.add_argument("--markdown", action="store_true", help="print the table of ratios instead")
     shows.add_argument("--works", help="only these works in the table, with commas between")
+    shows.add_argument(
+        "--into", type=Path, help="with --markdown: write the table between this file's markers"
+    )
 
     compares = command("compare", _compare, "tell what changed between two stored results beyond noise")
     compares.add_argument("before", type=Path)
@@ -102,12 +105,27 @@ def _run(given: argparse.Namespace) -> int:
 
 def _report(given: argparse.Namespace) -> int:
     results = Results.load(given.results)
+    if given.into:
+        if not given.markdown or given.works:
+            raise ValueError("--into goes with --markdown and without --works: the file's marker names them")
+        return _write_into(given.into, results)
     if given.markdown:
         print(table(results, given.works.split(",") if given.works else None))
         return 0
     out = given.out or given.results.with_suffix(".html")
     out.write_text(page(results))
     print(out)
+    return 0
+
+
+def _write_into(path: Path, results: Results) -> int:
+    try:
+        path.write_text(into(path.read_text(), results))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read or written: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    print(path)
     return 0
 
 

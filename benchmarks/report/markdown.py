@@ -14,6 +14,27 @@ HEAD = (
 )
 
 
+BEGIN, END = "<!-- ratios of ", "<!-- end of ratios -->"
+
+
+def into(text: str, results: Results) -> str:
+    """`text` with the table between its two marker comments, of the works that the first one names.
+
+    The markers are the lines `<!-- ratios of WORK,WORK -->` and `<!-- end of ratios -->`; ValueError if they
+    are not there once each, in this order, or name a work of which the results have no ratio.
+    """
+    lines = text.splitlines()
+    begins = [i for i, line in enumerate(lines) if line.startswith(BEGIN)]
+    ends = [i for i, line in enumerate(lines) if line == END]
+    if len(begins) != 1 or len(ends) != 1 or ends < begins:
+        raise ValueError(f"expected one line {BEGIN}WORK,WORK --> and after it one line {END}")
+    works = lines[begins[0]].removeprefix(BEGIN).removesuffix("-->").strip().split(",")
+    if unknown := sorted(set(works) - {duel.work for duel in results.duels if duel.ratios}):
+        raise ValueError(f"the results have no ratio of {unknown[0]!r}, which the first marker names")
+    made = ["", *table(results, works).splitlines(), ""]
+    return "\n".join([*lines[: begins[0] + 1], *made, *lines[ends[0] :], ""])
+
+
 def table(results: Results, works: Sequence[str] | None = None) -> str:
     """Markdown; works: which of them, None for all."""
     rows = [row(duel) for duel in results.duels if duel.ratios and (works is None or duel.work in works)]

@@ -8,7 +8,10 @@ from stored import ENTRIES, results
 
 from benchmarks import peers, running, suite
 from benchmarks.__main__ import main
+from benchmarks.machine import ROOT
 from benchmarks.results import Entry, Results, only_one
+
+STORED = str(ROOT / "benchmarks" / "results" / "small.json")
 
 
 def test_reports_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,7 +33,11 @@ def test_reports_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["run", "--files", "kernel"], "no benchmark file 'kernel', expected some of"),
         (["report", "nowhere.json"], "nowhere.json cannot be read"),
         (["compare", "nowhere.json", "nowhere.json"], "nowhere.json cannot be read"),
+        (["report", STORED, "--into", "README.md"], "--into goes with --markdown"),
+        (["report", STORED, "--markdown", "--into", "nowhere.md"], "nowhere.md cannot be read"),
+        (["report", STORED, "--markdown", "--into", STORED], "small.json: expected one line"),
         (["peers", "install"], "no peer named"),
+        (["peers", "install", "sael"], "peer 'sael' is unknown"),
         (["peers", "install", "seal"], "seal runs in this environment"),
     ],
 )

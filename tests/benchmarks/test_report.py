@@ -10,7 +10,7 @@ import pytest
 from stored import DUEL, ENTRIES, results
 
 from benchmarks.machine import ROOT
-from benchmarks.report import page, table
+from benchmarks.report import into, page, table
 from benchmarks.report.numbers import size, smaller_margin, time
 from benchmarks.results import Entry, Results
 
@@ -46,6 +46,34 @@ def test_the_table_of_the_readme() -> None:
     assert "| ckks_rotate | n=2^13, 1 thread " + row in text
     assert "commit 0123456789ab, load 0" in text
     assert "ckks_rotate" not in table(RESULTS, ["ckks_multiply"])
+
+
+def test_the_readme_has_the_table_of_the_stored_run() -> None:
+    stored, readme = Results.load(ROOT / "benchmarks" / "results" / "small.json"), ROOT / "README.md"
+    text = readme.read_text()
+    assert into(text, stored) == text, "python -m benchmarks report ... --markdown --into README.md"
+    assert table(stored, ["ckks_rotate"]).splitlines()[2] in text
+
+
+def test_a_table_between_markers() -> None:
+    marked = "above\n<!-- ratios of ckks_rotate -->\nold\n<!-- end of ratios -->\nbelow\n"
+    made = into(marked, RESULTS)
+    assert "old" not in made and table(RESULTS) in made
+    assert made.startswith("above\n") and made.endswith("-->\nbelow\n")
+    assert into(made, RESULTS) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no markers\n", "expected one line"),
+        ("<!-- end of ratios -->\n<!-- ratios of ckks_rotate -->\n", "expected one line"),
+        ("<!-- ratios of ckks_walk -->\n<!-- end of ratios -->\n", "no ratio of 'ckks_walk'"),
+    ],
+)
+def test_a_text_without_its_markers_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        into(text, RESULTS)
 
 
 def test_the_stored_run_makes_a_page_with_every_peer() -> None:
