@@ -23,9 +23,10 @@ _TREE_S, _DCF_S = (1.0e-3, 5.0e-7), (4.0e-3, 2.5e-5)
 class Comparing:
     """`method` is "tree" (mpc.protocols.compare), "dcf" (mpc.protocols.compare_dcf), or a network.
 
-    On a network each call takes the one that is sooner there, if what the dealer sends shares the line. Which
-    that is depends on the number of tests, which is public, and on nothing measured: all find the same.
-    "dcf" is for two parties, and by cost others take the tree; ValueError for anything else.
+    On a network each call takes the one that is sooner there, if what the dealer sends shares the line; it
+    does not where keys come from a stock, then ask for "dcf". Which is taken depends on the number of tests,
+    which is public, and on nothing measured: all parties find the same. "dcf" is for two parties, and by cost
+    others take the tree; ValueError for anything else.
     """
 
     method: str | Network
@@ -49,7 +50,7 @@ class Comparing:
     def fact(self) -> str:
         """What the parties compare before they compute."""
         if isinstance(self.method, Network):
-            return f"{self.method.latency_s!r},{self.method.bandwidth_bytes_s!r}"
+            return f"{float(self.method.latency_s)!r},{float(self.method.bandwidth_bytes_s)!r}"
         return self.method
 
     def by_key(self, count: int) -> bool:

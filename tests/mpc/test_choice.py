@@ -37,6 +37,10 @@ def test_settings_as_text(text: str) -> None:
     assert Comparing.from_text(text, 2).fact() == text
 
 
+def test_whole_numbers_are_the_same_setting() -> None:
+    assert Comparing(Network(1, 5), 2).fact() == Comparing.from_text("1,5", 2).fact()
+
+
 @pytest.mark.parametrize(
     ("text", "parties", "message"),
     [
