@@ -38,7 +38,9 @@ class Course:
         return x, drawn.float().reshape(-1, 1) if one_column else torch.eye(self.outputs)[drawn]
 
     def loss(self, nn: Any) -> Any:
-        """CrypTen's or torch's loss, whichever `nn` is: of one logit, or of one a class."""
+        """CrypTen's or torch's loss, whichever `nn` is: of one probability, one logit, or of one a class."""
+        if self.layers[-1] == ("Sigmoid",):
+            return nn.BCELoss()
         return nn.BCEWithLogitsLoss() if self.outputs == 1 else nn.CrossEntropyLoss()
 
 
@@ -51,6 +53,25 @@ COURSES = {
         10,
     ),
 }
+# Not in every comparison: `benchmarks.steps` has them.
+MORE_COURSES = {
+    "LR by sigmoid and BCELoss": Course((("Linear", 30, 1), ("Sigmoid",)), (64, 30), 1),
+    "MLP 784-128-128-10": Course(
+        (("Linear", 784, 128), ("ReLU",), ("Linear", 128, 128), ("ReLU",), ("Linear", 128, 10)),
+        (128, 784),
+        10,
+    ),
+    "LeNet 20/50/500": Course(
+        (
+            ("Conv2d", 1, 20, 5), ("ReLU",), ("MaxPool2d", 2),
+            ("Conv2d", 20, 50, 5), ("ReLU",), ("MaxPool2d", 2), ("Flatten", 1),
+            ("Linear", 800, 500), ("ReLU",), ("Linear", 500, 10),
+        ),
+        (128, 1, 28, 28),
+        10,
+    ),
+}  # fmt: skip
+ALL_COURSES = COURSES | MORE_COURSES
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,7 @@ class Step:
     octets: int
     dealer_bytes: int
     weights: list[torch.Tensor]
+    dealer_rounds: int = 0
 
 
 def secure_steps(name: str) -> Callable[[Any], Callable[[], Step]]:
@@ -70,23 +92,23 @@ def secure_steps(name: str) -> Callable[[Any], Callable[[], Step]]:
     def prepare(party: Any) -> Callable[[], Step]:
         crypten = importlib.import_module("crypten")
         crypten.cfg.communicator.verbose = True  # plain CrypTen counts nothing otherwise
-        course = COURSES[name]
+        course = ALL_COURSES[name]
         x, y = (crypten.cryptensor(part, src=0) for part in course.data())
         model, loss = course.model(crypten.nn).encrypt().train(), course.loss(crypten.nn)
         communicator = crypten.communicator.get()
 
         def step() -> Step:
             communicator.reset_communication_stats()
-            dealt = _dealer_bytes(party)
+            dealt = dealer_cost(party)
             began = time.perf_counter()
             value = loss(model(x), y)
             model.zero_grad()
             value.backward()
             model.update_parameters(RATE)
             seconds, stats = time.perf_counter() - began, communicator.get_communication_stats()
-            dealt = _dealer_bytes(party) - dealt
+            asked, octets = (after - before for after, before in zip(dealer_cost(party), dealt, strict=True))
             weights = [parameter.get_plain_text().detach() for parameter in model.parameters()]
-            return Step(seconds, stats["rounds"], int(stats["bytes"]), dealt, weights)
+            return Step(seconds, stats["rounds"], int(stats["bytes"]), octets, weights, asked)
 
         return step
 
@@ -95,7 +117,7 @@ def secure_steps(name: str) -> Callable[[Any], Callable[[], Step]]:
 
 def clear_steps(name: str) -> Iterator[list[torch.Tensor]]:
     """The weights after each step in torch."""
-    course = COURSES[name]
+    course = ALL_COURSES[name]
     x, y = course.data()
     model, loss = course.model(torch.nn), course.loss(torch.nn)
     optimiser = torch.optim.SGD(model.parameters(), lr=RATE)
@@ -106,8 +128,9 @@ def clear_steps(name: str) -> Iterator[list[torch.Tensor]]:
         yield [parameter.detach().clone() for parameter in model.parameters()]
 
 
-def _dealer_bytes(party: Any) -> int:
+def dealer_cost(party: Any) -> tuple[int, int]:
+    """Requests that the party waited for so far, and bytes to and from the dealer; None has no dealer."""
     if party is None:
-        return 0
+        return 0, 0
     cost = party.cost()
-    return int(cost.dealer_bytes_sent + cost.dealer_bytes_received)
+    return cost.dealer_rounds, cost.dealer_bytes_sent + cost.dealer_bytes_received

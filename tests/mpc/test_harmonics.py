@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import erf
 from sharing import dealt, run, shared, words
 
 from mpc.dealer.tuples import Request
-from mpc.protocols import series
+from mpc.protocols import gates, mantissas, series
 from mpc.protocols.harmonics import (
     LARGEST_COUNT,
     LARGEST_PERIOD_BITS,
@@ -25,11 +26,34 @@ from mpc.protocols.opening import Array
 from mpc.protocols.truncate import TruncationMask
 
 SCALE = 1 << 16
+
+
+def normal(x: Array) -> Array:
+    """The normal distribution function."""
+    return np.asarray((1 + erf(x / np.sqrt(2))) / 2)
+
+
+def logistic(x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
 SERIES: dict[str, tuple[Series, Callable[[Array], Array]]] = {
-    "sigmoid": (series.SIGMOID, lambda x: 1 / (1 + np.exp(-x))),
+    "sigmoid": (series.SIGMOID, logistic),
     "tanh": (series.TANH, np.tanh),
     "exponential": (series.EXPONENTIAL, np.exp),
     "reciprocal": (series.RECIPROCAL, lambda x: 1 / x),
+    "half of GELU": (gates.GELU_HALF, lambda x: x * normal(x) / 2),
+    "slope of GELU": (
+        gates.GELU_SLOPE,
+        lambda x: normal(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+    ),
+    "quarter of SiLU": (gates.SILU_QUARTER, lambda x: x * logistic(x) / 4),
+    "slope of SiLU": (gates.SILU_SLOPE, lambda x: logistic(x) * (1 + x * logistic(-x))),
+    "reciprocal of a mantissa": (mantissas.MANTISSA_RECIPROCAL, lambda x: 1 / x),
+    "logarithm of a mantissa": (mantissas.MANTISSA_LOG, np.log),
+    "inverse root of a mantissa": (mantissas.MANTISSA_INVERSE_ROOT, lambda x: x**-0.5),
+    "root of a mantissa": (mantissas.MANTISSA_ROOT, np.sqrt),
+    "eighth of a power of e": (mantissas.MANTISSA_EXP, lambda x: np.exp(x) / 8),
 }
 
 
@@ -100,11 +124,18 @@ def test_what_is_dealt_are_the_harmonics_of_the_mask() -> None:
         assert np.abs(opened.view(np.int64) - exact * 2.0**30).max() <= 0.5
 
 
-@pytest.mark.parametrize("value", [-12.0, 0.0, 12.0])
-def test_what_is_opened_is_uniform_whatever_the_value(value: float) -> None:
+@pytest.mark.parametrize(
+    ("own", "value"),
+    [
+        *((series.SIGMOID, value) for value in (-12.0, 0.0, 12.0)),
+        (gates.GELU_SLOPE, gates.GELU_SLOPE.low),
+        (mantissas.MANTISSA_ROOT, 4.0),
+    ],
+)
+def test_what_is_opened_is_uniform_whatever_the_value(own: Series, value: float) -> None:
     """Chi-square of each opening's bytes, for 2^16 times one value, 255 degrees: bounds at 2^-40."""
     record: list[list[Array]] = []
-    values(series.SIGMOID, np.full(1 << 16, value * SCALE), 2, seed=5, record=record)
+    values(own, np.full(1 << 16, value * SCALE), 2, seed=5, record=record)
     assert [[part.nbytes for part in step] for step in record] == [[8 << 16], [8 << 16]]
     for step in record:
         for octets in step[0].view(np.uint8).reshape(-1, 8).T:
