@@ -14,8 +14,9 @@ TREE, DCF = "tree", "dcf"
 _FRAME_BYTES = 8
 # Bits of a test that each round opens.
 _TREE_BITS, _DCF_BITS = (64, 27, 6, 1), (64,)
-# Seconds of one call and of each test in it, dealing, computing and channels together, as measured on one x86
-# machine with AES instructions (benchmarks/test_mpc.py, test_relu): fixed, so that all parties find the same.
+# Seconds of one call and of each test in it, dealing, computing and channels together: rounded from what was
+# measured on an x86 machine with AES instructions (benchmarks/test_mpc.py, test_relu), and fixed, so that all
+# parties find the same.
 _TREE_S, _DCF_S = (1.0e-3, 5.0e-7), (4.0e-3, 2.5e-5)
 
 
