@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,27 @@ def one_tuple(party: mpc.Party, folder: Path) -> str:
 def test_records_are_encrypted_and_checked(tmp_path: Path) -> None:
     (said,) = mpc.run_local(one_tuple, 1, inputs=[tmp_path])
     assert said == f"tuple 0 in {tmp_path / 'stock.tuples'} is damaged"
+
+
+def full_disk(party: mpc.Party, folder: Path) -> None:
+    """The system refuses to write more than 10,000 bytes, in the middle of the tuples."""
+    own = folder / party.name
+    if party.rank == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+    try:
+        Stock.deal(party, {SQUARE: 1000}, own, limit_bytes=LIMIT)
+    finally:
+        if party.rank == 0:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_part(tmp_path: Path) -> None:
+    with pytest.raises(ProcessFailed) as caught:
+        mpc.run_local(full_disk, 2, inputs=[tmp_path] * 2)
+    assert caught.value.name == "party-0"
+    assert "File too large" in caught.value.summary
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def refused(party: mpc.Party, work: tuple[str, Path]) -> None:
