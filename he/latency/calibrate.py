@@ -20,16 +20,15 @@ from he.ckks.params import CkksParams, CkksSpec
 from he.ckks.ring import Ring
 from he.latency.cost import Costs, Rates
 
-RINGS = (13, 14, 15)
+RINGS = {13: 6, 14: 9, 15: 18}
+"""log2 of ring degrees, and the primes of a typical chain there: twiddles of many do not stay in a cache."""
 SPREAD_BYTES = 1 << 26
-"""Keys and weights of a measurement take as much: more than a second-level cache, less than a plan's."""
-TERMS = 12
-"""Products in one sum: about what a giant step of a plan has; they share the rotated inputs."""
-SUMS = 8
-"""Sums in one linear map: its giant steps."""
+"""Keys and weights of a measurement take as much or more: they come from memory, as a plan's do."""
+TERMS, SUMS = 8, 8
+"""Products in a sum, and sums over the same rotated inputs: about what a giant step of a plan has."""
 CALLS = 4
 """Python around a kernel call of a run: checks, tables, the ciphertext made of the result, in bare calls."""
-VERSION = 3
+VERSION = 4
 
 
 def folder() -> Path:
@@ -48,17 +47,17 @@ def of_machine() -> Costs:
     path, name = folder() / f"costs-{VERSION}.json", f"{platform.processor()} {_cpu()} {kernels.paths()[-1]}"
     known = _load(path)
     if name not in known:
-        measured = {log_n: measure(log_n) for log_n in RINGS}
+        measured = {log_n: measure(log_n, primes) for log_n, primes in RINGS.items()}
         known[name] = {str(log_n): asdict(rates) for log_n, rates in measured.items()}
         _store(path, known)
     return Costs({int(log_n): Rates(**rates) for log_n, rates in known[name].items()})
 
 
-def measure(log_n: int, spread_bytes: int = SPREAD_BYTES) -> Rates:
-    """The rates in a ring of degree 2^log_n, at three levels and digits of two primes."""
+def measure(log_n: int, primes: int, spread_bytes: int = SPREAD_BYTES) -> Rates:
+    """The rates in a ring of degree 2^log_n, with a chain of so many primes in three digits."""
     call_s = _call_s()
-    transform_s, key_s, product_s = _seconds(log_n, 30, spread_bytes, call_s)
-    _, large_key_s, large_product_s = _seconds(log_n, 40, spread_bytes, call_s)
+    transform_s, key_s, product_s = _seconds(log_n, primes, 30, spread_bytes, call_s)
+    _, large_key_s, large_product_s = _seconds(log_n, primes, 40, spread_bytes, call_s)
     return Rates(
         transform_ns=1e9 * transform_s,
         key_ns=1e9 * key_s,
@@ -76,21 +75,23 @@ def _call_s() -> float:
     return _least(lambda: kernels.add(one, one, small.basis(3)))
 
 
-def _seconds(log_n: int, bits: int, spread_bytes: int, call_s: float) -> tuple[float, float, float]:
+def _seconds(
+    log_n: int, primes: int, bits: int, spread_bytes: int, call_s: float
+) -> tuple[float, float, float]:
     """Seconds of a butterfly, and of a product with a key and with a weight, with primes of so many bits."""
     spec = CkksSpec(
         log_n=log_n,
-        depth=3,
+        depth=primes - 1,
         scale_bits=bits - 2,
         first_bits=bits,
-        special=2,
+        special=-(-primes // 3),
         special_bits=bits,
         insecure=True,
     )
     ring = Ring(CkksParams.from_spec(spec), threads=1)
-    gadget, basis = ring.gadget(3), ring.extended(3)
+    gadget, basis = ring.gadget(primes - 1), ring.extended(primes - 1)
     entries = basis.limbs * basis.n
-    x = kernels.uniform(bytes(32), 0, ring.basis(3))
+    x = kernels.uniform(bytes(32), 0, ring.basis(primes - 1))
     digits = kernels.decompose(x, gadget)
     transform_s = _least(lambda: kernels.decompose(x, gadget)) - call_s
     key = np.stack(
@@ -143,7 +144,7 @@ def _store(path: Path, known: dict[str, dict[str, dict[str, float]]]) -> None:
         return
 
 
-def _least(call: Callable[[], object], rounds: int = 9) -> float:
+def _least(call: Callable[[], object], rounds: int = 5) -> float:
     call()
     times = []
     for _ in range(rounds):

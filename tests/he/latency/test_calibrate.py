@@ -12,7 +12,7 @@ ORIGINAL = calibrate.of_machine.__wrapped__ if hasattr(calibrate.of_machine, "__
 
 
 def test_measured_rates_are_times() -> None:
-    rates = calibrate.measure(10, spread_bytes=1 << 20)
+    rates = calibrate.measure(10, 4, spread_bytes=1 << 20)
     for ns in (
         rates.transform_ns,
         rates.key_ns,
@@ -28,7 +28,7 @@ def test_a_machine_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ORIGINAL is not None
     asked = list[int]()
 
-    def measure(log_n: int) -> Rates:
+    def measure(log_n: int, primes: int) -> Rates:
         asked.append(log_n)
         return Rates(call_us=float(log_n))
 
@@ -50,7 +50,7 @@ def test_a_home_that_cannot_be_written_to_is_no_error(
     assert ORIGINAL is not None
     (tmp_path / "file").touch()
     monkeypatch.setattr(calibrate, "folder", lambda: tmp_path / "file" / "below")
-    monkeypatch.setattr(calibrate, "measure", lambda log_n: Rates())
+    monkeypatch.setattr(calibrate, "measure", lambda log_n, primes: Rates())
     assert ORIGINAL().at(14) == Rates()
 
 
