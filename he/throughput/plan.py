@@ -265,7 +265,12 @@ def _line(row: Callable[..., str], step: Step) -> str:
     activation = "" if shape.activation == "none" else f"{shape.outputs} x {kind}"
     levels = f"{step.level}-{step.out_level}"
     log_scale = f"{math.log2(step.sum_scale):.2f}"
-    return row(shape.name[:34], levels, log_scale, shape.terms, activation).rstrip()
+    return row(_short(shape.name), levels, log_scale, shape.terms, activation).rstrip()
+
+
+def _short(name: str) -> str:
+    """A name of 34 letters at most, cut in the middle: a block's has its first and its last layer."""
+    return name if len(name) <= 34 else f"{name[:16]}..{name[-16:]}"
 
 
 def _check_shapes(features: int, shapes: tuple[BlockShape, ...]) -> None:

@@ -76,3 +76,9 @@ def test_a_reader_sees_sizes_and_blocks(tiny: he.CkksSpec, residual: Graph) -> N
     assert "512 samples a batch, one feature a ciphertext; 32 features, 3 scores" in text
     assert "second .. square2" in text and len(text.splitlines()) == 7
     assert all(len(line) <= 110 for line in text.splitlines())
+
+
+def test_a_long_name_is_cut_in_the_middle(tiny: he.CkksSpec) -> None:
+    first = CHAIN[0]._replace(name="0 (Linear) .. polynomial_0 (Trainable)")
+    text = str(ThroughputPlan.make(tiny, 2, (first, *CHAIN[1:])))
+    assert "\n0 (Linear) .. po..al_0 (Trainable) " in text
