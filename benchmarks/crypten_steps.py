@@ -115,6 +115,48 @@ def secure_steps(name: str) -> Callable[[Any], Callable[[], Step]]:
     return prepare
 
 
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "matrix_product": lambda x, y: x.matmul(y),
+    "comparison": lambda x: x > 0,
+}
+
+
+def operands(name: str) -> list[torch.Tensor]:
+    """Two matrices 32 x 32, or 256 numbers to compare with 0."""
+    generator = torch.Generator().manual_seed(1)
+    shapes = [(32, 32), (32, 32)] if name == "matrix_product" else [(256,)]
+    return [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+def secure_operation(name: str) -> Callable[[Any], Callable[[], Step]]:
+    """As `secure_steps`: one operation on the same secrets each time, its result in place of the weights."""
+
+    def prepare(party: Any) -> Callable[[], Step]:
+        crypten = importlib.import_module("crypten")
+        crypten.cfg.communicator.verbose = True
+        secrets = [crypten.cryptensor(each, src=0) for each in operands(name)]
+        communicator = crypten.communicator.get()
+
+        def step() -> Step:
+            communicator.reset_communication_stats()
+            dealt = _dealer_bytes(party)
+            began = time.perf_counter()
+            result = OPERATIONS[name](*secrets)
+            seconds, stats = time.perf_counter() - began, communicator.get_communication_stats()
+            dealt = _dealer_bytes(party) - dealt
+            return Step(seconds, stats["rounds"], int(stats["bytes"]), dealt, [result.get_plain_text()])
+
+        return step
+
+    return prepare
+
+
+def clear_operation(name: str) -> torch.Tensor:
+    """The operation in torch."""
+    result: torch.Tensor = OPERATIONS[name](*operands(name))
+    return result.float()
+
+
 def clear_steps(name: str) -> Iterator[list[torch.Tensor]]:
     """The weights after each step in torch."""
     course = ALL_COURSES[name]

@@ -25,7 +25,8 @@ class Peer:
 
     module: what to import to see that it is there. package: whose version is told. adapters: scripts in
     this folder by kind of work. python: the interpreter its packages need, "" for this one: then it runs
-    here, with no environment of its own. steps: the arguments of each `pip install`.
+    here, with no environment of its own. steps: the arguments of each `pip install`. unmeasured: why it has
+    no adapter, "" if it has.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Peer:
     adapters: dict[str, str]
     python: str = ""
     steps: tuple[tuple[str, ...], ...] = ()
+    unmeasured: str = ""
 
     def command(self, kind: str) -> list[str]:
         """What starts its adapter for this kind of work."""
@@ -50,6 +52,8 @@ class Peer:
 
     def why_missing(self) -> str | None:
         """Why it cannot run, None if it can."""
+        if self.unmeasured:
+            return self.unmeasured
         if not self.python:
             return None if find_spec(self.module) else f"the package {self.package} is not installed"
         if not self.interpreter.exists():
@@ -71,6 +75,8 @@ class Peer:
 
     def install(self) -> None:
         """Make its environment anew; ValueError if this machine lacks what it needs."""
+        if self.unmeasured:
+            raise ValueError(f"{self.name} is not measured: {self.unmeasured}")
         if not self.python:
             raise ValueError(f"{self.name} runs in this environment: install the package {self.package} here")
         python = shutil.which(f"python{self.python}")
@@ -98,6 +104,11 @@ ALL = (
     ),
     Peer("crypten", "CrypTen, plain", "crypten", "crypten", {"mpc": "mpc_crypten.py"}),
     Peer("spu", "SPU, SEMI2K", "spu", "spu", {"mpc": "mpc_spu.py"}, "3.11", (("spu", "scikit-learn"),)),
+    Peer("mpyc", "MPyC, Shamir", "mpyc", "mpyc", {"mpc": "mpc_mpyc.py"}, "3.11", (("mpyc", "numpy"),)),
+    Peer(
+        "fhelium", "FHElium", "fhelium", "fhelium", {}, "3.12",
+        unmeasured="it has no adapter yet: it comes as source only, to be built against the torch beside it",
+    ),
     Peer("liboqs", "liboqs", "oqs", "liboqs-python", {"pqc": "pqc_liboqs.py"}),
 )  # fmt: skip
 PEERS = {peer.name: peer for peer in ALL}

@@ -9,6 +9,7 @@ from typing import Any
 CKKS_VERBS = ("encode", "encrypt", "decrypt", "add", "multiply_plain", "multiply", "rotate")
 SWITCHING = ("multiply", "rotate")
 MPC_VERBS = ("lr_step", "mlp_step", "cnn_step")
+MPC_OF_THREE = ("lr_step", "matrix_product", "comparison")
 PQC_VERBS = (
     "ml_kem_768_generate", "ml_kem_768_encapsulate", "ml_kem_768_decapsulate", "ml_dsa_65_sign",
     "ml_dsa_65_verify",
@@ -62,7 +63,8 @@ SMALL = [
     Case("ckks", "n=2^15-levels=15-threads=2", N15_DEEP, SWITCHING, ("openfhe", "lattigo"), threads=2),
     Case("ckks", "n=2^13-levels=2-avx2", N13 | {"path": "avx2"}, SWITCHING, ("seal",)),
     Case("ckks", "n=2^13-levels=2-portable", N13 | {"path": "portable"}, SWITCHING, ("seal",)),
-    Case("mpc", "parties=2", {}, MPC_VERBS),
+    Case("mpc", "parties=2", {}, MPC_VERBS, ("crypten", "spu")),
+    Case("mpc", "parties=3", {"parties": 3}, MPC_OF_THREE, ("mpyc",)),
     Case("pqc", "one_thread", {}, PQC_VERBS),
 ]
 PAPER = [

@@ -5,4 +5,4 @@ from benchmarks.peers.worker import serve
 from benchmarks.plain_crypten import run_plain
 
 if __name__ == "__main__":
-    serve(lambda case: steps.set_up(run_plain, "INSECURE: party 0 itself, traffic in the clear"))
+    serve(lambda case: steps.set_up(case, run_plain, "INSECURE: party 0 itself, traffic in the clear"))

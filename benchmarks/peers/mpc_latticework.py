@@ -4,4 +4,4 @@ from benchmarks.peers import steps
 from benchmarks.peers.worker import serve
 
 if __name__ == "__main__":
-    serve(lambda case: steps.set_up(None, "a process that sees no data"))
+    serve(lambda case: steps.set_up(case, None, "a process that sees no data"))

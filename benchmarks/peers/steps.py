@@ -6,10 +6,17 @@ A step is timed at the party that tells it, without opening the weights, which o
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
-from benchmarks.crypten_steps import COURSES, clear_steps, secure_steps
+from benchmarks.crypten_steps import (
+    COURSES,
+    OPERATIONS,
+    clear_operation,
+    clear_steps,
+    secure_operation,
+    secure_steps,
+)
 from benchmarks.parties import Stage
 from benchmarks.peers.worker import Wrong, bits
 
@@ -17,31 +24,38 @@ DRIFT = 2.0**-5  # of one weight after the hundred steps or so of a comparison, 
 
 
 class Course:
-    """One network between two parties, and beside it the same steps in torch."""
+    """One network between some parties, and beside it the same steps in torch; or one operation."""
 
-    def __init__(self, name: str, run: Any) -> None:
-        self.stage = Stage(secure_steps(name), 2, run)
-        self.exact = clear_steps(name)
+    def __init__(self, name: str, parties: int, run: Any) -> None:
+        known = name in COURSES
+        self.stage = Stage(secure_steps(name) if known else secure_operation(name), parties, run)
+        self.exact = clear_steps(name) if known else repeat([clear_operation(name)])
         self.expected: Any = None
         atexit.register(self.stage.__exit__)
 
     def step(self) -> Any:
-        """One step at both; what party 0 tells of it."""
+        """One step at all of them; what party 0 tells of it."""
         self.expected = next(self.exact)
         return self.stage()[0]
 
     def check(self, step: Any) -> float | None:
-        """The precision of the weights so far; Wrong if one of them went astray."""
+        """The precision of the weights so far, None if exact; Wrong if one of them went astray."""
         worst = max(float((a - b).abs().max()) for a, b in zip(self.expected, step.weights, strict=True))
         if worst > DRIFT:
-            raise Wrong(f"a weight is off by {worst:.2g}, expected at most {DRIFT:.2g}")
+            raise Wrong(f"a number is off by {worst:.2g}, expected at most {DRIFT:.2g}")
         parts = [bits(a.numpy(), b.numpy()) for a, b in zip(step.weights, self.expected, strict=True)]
-        return min(part for part in parts if part is not None)
+        return min((part for part in parts if part is not None), default=None)
 
 
-def set_up(run: Any, note: str) -> tuple[dict[str, Any], dict[str, Callable[[], Any]], dict[str, Any]]:
-    """Facts, verbs and checks; the first step of each tells rounds and bytes."""
-    courses = {f"{name.lower()}_step": Course(name, run) for name in COURSES}
+def set_up(case: dict[str, Any], run: Any, note: str) -> Any:
+    """Facts, verbs and checks of the case's parties, two if it says nothing; the first step of each verb
+    tells rounds and bytes.
+    """
+    parties = case.get("parties", 2)
+    names = {f"{name.lower()}_step": name for name in COURSES}
+    if parties > 2:
+        names = {"lr_step": "LR"} | {name: name for name in OPERATIONS}
+    courses = {verb: Course(name, parties, run) for verb, name in names.items()}
     by_verb = {}
     for verb, course in courses.items():
         first = course.step()

@@ -37,6 +37,7 @@ def test_reports_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["report", STORED, "--markdown", "--into", "nowhere.md"], "nowhere.md cannot be read"),
         (["report", STORED, "--markdown", "--into", STORED], "small.json: expected one line"),
         (["peers", "install"], "no peer named"),
+        (["peers", "install", "fhelium"], "fhelium is not measured: it has no adapter yet"),
         (["peers", "install", "sael"], "peer 'sael' is unknown"),
         (["peers", "install", "seal"], "seal runs in this environment"),
     ],
@@ -125,9 +126,11 @@ def test_a_missing_peer_is_named(
     monkeypatch.setattr(peers, "FOLDER", tmp_path)
     monkeypatch.setattr(running.limits, "measure", lambda: {})
     out = tmp_path / "run.json"
-    assert main(["run", "--files", "", "--peers", "openfhe", "--out", str(out)]) == 0
-    assert "peer openfhe was not measured: no environment" in capsys.readouterr().out
-    assert "openfhe: no environment" in out.with_suffix(".html").read_text()
+    assert main(["run", "--files", "", "--peers", "openfhe,mpyc,fhelium", "--out", str(out)]) == 0
+    said, text = capsys.readouterr().out, out.with_suffix(".html").read_text()
+    for name, reason in (("openfhe", "no environment"), ("mpyc", "no environment"), ("fhelium", "it has no")):
+        assert f"peer {name} was not measured: {reason}" in said
+        assert f"{name}: {reason}" in text
 
 
 def test_the_time_left_is_told_from_the_last_run(tmp_path: Path) -> None:
