@@ -139,12 +139,13 @@ def secure_operation(name: str) -> Callable[[Any], Callable[[], Step]]:
 
         def step() -> Step:
             communicator.reset_communication_stats()
-            dealt = _dealer_bytes(party)
+            dealt = dealer_cost(party)
             began = time.perf_counter()
             result = OPERATIONS[name](*secrets)
             seconds, stats = time.perf_counter() - began, communicator.get_communication_stats()
-            dealt = _dealer_bytes(party) - dealt
-            return Step(seconds, stats["rounds"], int(stats["bytes"]), dealt, [result.get_plain_text()])
+            asked, octets = (after - before for after, before in zip(dealer_cost(party), dealt, strict=True))
+            opened = [result.get_plain_text()]
+            return Step(seconds, stats["rounds"], int(stats["bytes"]), octets, opened, asked)
 
         return step
 
