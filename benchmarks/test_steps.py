@@ -1,7 +1,6 @@
 """Operations and training steps on shares beside plain CrypTen, all checked: `benchmarks.steps` as benchmark.
 
-`python -m benchmarks.steps` prints the tables, and STEPS.md has them. The large networks run at the size
-`paper` only.
+`python -m benchmarks.steps` prints the tables, and STEPS.md has them. LeNet runs at the size `paper` only.
 """
 
 from __future__ import annotations
