@@ -83,16 +83,20 @@ def timed(
     )
 
 
-@pytest.mark.parametrize("parties", [2, 3])
-@pytest.mark.parametrize(("rows", "features"), [(64, 30), (400, 30)])
+@pytest.mark.sizes(
+    ("parties", "rows", "features"),
+    tiny=[(2, 8, 4)],
+    small=[(2, 16, 30), (2, 64, 30), (2, 400, 30), (3, 64, 30), (3, 400, 30)],
+)
 def test_logistic_regression_step(benchmark: Any, parties: int, rows: int, features: int) -> None:
     x, y = (torch.from_numpy(part) for part in batch(rows, features))
     expected = STEP.fit(x, y).coef_.numpy()
     # A weight is half the mean over rows of x times the sigmoid's error, at most 2^-8: below 2^-9.
     timed(benchmark, training_step(rows, features), parties, expected, bound=2.0**-9)
+    benchmark.extra_info["scales_with"] = {"rows": rows, "parties": parties}
 
 
-@pytest.mark.parametrize("name", ["LR", "MLP", "CNN"])
+@pytest.mark.sizes("name", tiny=["LR"], small=["LR", "MLP", "CNN"])
 def test_training_step_beside_plain_crypten(benchmark: Any, name: str) -> None:
     """The same program, in turns with plain CrypTen and its INSECURE dealer, two parties each."""
     steps: dict[str, list[Step]] = {"own": [], "plain": []}
@@ -121,15 +125,19 @@ def test_training_step_beside_plain_crypten(benchmark: Any, name: str) -> None:
     benchmark.extra_info["own_time_to_plain"] = round(medians["own"] / medians["plain"], 2)
 
 
-@pytest.mark.parametrize("method", ["tree", "dcf"])
-@pytest.mark.parametrize("count", [16, 1024, 16384])
+@pytest.mark.sizes(
+    ("count", "method"),
+    tiny=[(16, "tree")],
+    small=[(count, method) for count in (16, 1024, 16384) for method in ("tree", "dcf")],
+)
 def test_relu(benchmark: Any, count: int, method: str) -> None:
     """Four rounds and 12.25 bytes an entry, or one round and 8, with 2 kB an entry from the dealer."""
     expected = np.maximum(np.random.default_rng(0).normal(size=count), 0)
     timed(benchmark, comparison(count), 2, expected, bound=2 * UNIT, comparison=method)
+    benchmark.extra_info["scales_with"] = {"batch": count, "method": method}
 
 
-@pytest.mark.parametrize("words", [1 << 14, 1 << 20, 1 << 24])
+@pytest.mark.sizes("words", tiny=[1 << 14], small=[1 << 14, 1 << 20, 1 << 24])
 def test_randomness(benchmark: Any, words: int) -> None:
     """Cryptographic words on one core beside torch's Mersenne Twister, which CrypTen draws its masks from."""
     stream = Stream.fresh()

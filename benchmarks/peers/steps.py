@@ -59,7 +59,12 @@ def set_up(case: dict[str, Any], run: Any, note: str) -> Any:
     by_verb = {}
     for verb, course in courses.items():
         first = course.step()
-        by_verb[verb] = {"rounds": first.rounds, "bytes": first.octets, "dealer_bytes": first.dealer_bytes}
+        by_verb[verb] = {
+            "rounds": first.rounds,
+            "bytes": first.octets,
+            "dealer_bytes": first.dealer_bytes,
+            "dealer_rounds": first.dealer_rounds,
+        }
     facts = {"dealer": note, "by_verb": by_verb}
     verbs = {verb: course.step for verb, course in courses.items()}
     return facts, verbs, {verb: course.check for verb, course in courses.items()}

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import roofline
 from benchmarks.report import pictures
 from benchmarks.report.numbers import safety, size, smaller_margin, spread, three, time
-from benchmarks.report.scaling import curves
+from benchmarks.report.scaling import curves, over_latency
 from benchmarks.results import Duel, Entry, Results
 from benchmarks.spread import interval
 
@@ -25,7 +25,7 @@ def page(results: Results) -> str:
         ("Summary", "summary", _summary(results)),
         ("Beside others", "peers", _peers(results)),
         ("Limits of this machine", "limits", _limits(results)),
-        ("Scaling", "scaling", _scaling(results.entries)),
+        ("Scaling", "scaling", _scaling(results)),
         ("All benchmarks", "all", _entries(results.entries)),
         ("Not measured", "not-measured", _not_measured(results)),
     ]
@@ -164,10 +164,11 @@ def _limits(results: Results) -> str:
     return intro + f"<figure>{pictures.rooflines(points, results.limits)}</figure>" + _table(heads, rows)
 
 
-def _scaling(entries: Sequence[Entry]) -> str:
+def _scaling(results: Results) -> str:
+    drawable = curves(results.entries) | over_latency(results.entries, results.duels)
     drawn = (
         pictures.curve(name.partition("::")[2].removeprefix("test_").replace("_", " "), x, lines)
-        for (name, x), lines in curves(entries).items()
+        for (name, x), lines in drawable.items()
     )
     body = "".join(f"<figure>{each}</figure>" for each in drawn)
     return f'<div class="curves">{body}</div>' if body else ""

@@ -12,6 +12,7 @@ from stored import DUEL, ENTRIES, results
 from benchmarks.machine import ROOT
 from benchmarks.report import into, page, table
 from benchmarks.report.numbers import size, smaller_margin, time
+from benchmarks.report.scaling import over_latency
 from benchmarks.results import Entry, Results
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -133,3 +134,16 @@ def test_the_page_in_chromium(tmp_path: Path) -> None:
     assert [float(x) for x in rising.split()] == sorted(float(x) for x in first.split())
     assert falling.split() == rising.split()[::-1]
     assert len(set(rising.split())) == 3
+
+
+def test_waiting_is_computed_from_rounds_and_bytes() -> None:
+    counted = {"rounds": 3, "bytes_sent": 12_500_000, "dealer_rounds": 1, "dealer_bytes": 0}
+    entry = Entry("test_mpc.py::test_step[rows=8]", "passed", "", [0.5], counted)
+    facts = {"rounds": 2, "bytes": 25_000_000}
+    duel = replace(DUEL, ours=replace(DUEL.ours, samples_s=[0.5], facts=facts))
+    drawn = over_latency([entry, *ENTRIES], [duel])
+    of_entry, of_duel = (next(iter(lines.values())) for lines in drawn.values())
+    assert [ms for ms, _ in of_entry] == [ms for ms, _ in of_duel] == [0, 1, 10, 40, 100]
+    assert [s for _, s in of_entry] == pytest.approx([1.5, 1.505, 1.55, 1.7, 2.0])
+    assert [s for _, s in of_duel] == pytest.approx([1.5, 1.502, 1.52, 1.58, 1.7])
+    assert len(drawn) == 2 and all(len(lines) == 1 for lines in drawn.values())
