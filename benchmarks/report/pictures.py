@@ -101,10 +101,10 @@ def _kernel(point: Point) -> str:
 
 def curve(title: str, x_name: str, lines: dict[str, list[tuple[float, float]]]) -> str:
     """Time against one parameter, one line a series; both axes logarithmic unless there is a zero."""
-    figure, axes = _figure(5.2, 3.4)
+    figure, axes = _figure(5.2, 3.4 + 0.08 * len(lines))
     for i, (label, points) in enumerate(lines.items()):
         xs, ys = zip(*sorted(points), strict=True)
-        style = f"-{MARKS[i % len(MARKS)]}"
+        style = f"-{MARKS[(i + i // len(SERIES)) % len(MARKS)]}"
         axes.plot(xs, ys, style, color=SERIES[i % len(SERIES)], label=label, markersize=4, linewidth=1.3)
     if x_name == "log_n":
         axes.set_xlabel("log2 of the ring degree", color=INK)
@@ -116,5 +116,5 @@ def curve(title: str, x_name: str, lines: dict[str, list[tuple[float, float]]]) 
     axes.set_ylabel("seconds", color=INK)
     axes.set_title(title, fontsize=10, color=INK)
     if len(lines) > 1 or "" not in lines:
-        axes.legend(fontsize=7, framealpha=0, labelcolor=INK)
+        figure.legend(fontsize=7, framealpha=0, labelcolor=INK, loc="outside lower center", ncols=2)
     return _svg(figure, title)

@@ -23,13 +23,24 @@ def curves(entries: Sequence[Entry]) -> Curves:
         scales = entry.extra.get("scales_with") or {}
         for name, value in scales.items():
             if entry.samples_s and isinstance(value, int | float):
-                others = ", ".join(f"{k}={v}" for k, v in scales.items() if k != name)
+                others = ", ".join([*_words(entry, scales), *_others(name, scales)])
                 found[entry.id.partition("[")[0], name][others].append((float(value), entry.median_s))
     kept = {
         key: {label: line for label, line in lines.items() if len({x for x, _ in line}) > 1}
         for key, lines in found.items()
     }
     return {key: lines for key, lines in kept.items() if lines}
+
+
+def _words(entry: Entry, scales: dict[str, Any]) -> list[str]:
+    """The words of the id that are none of the parameters: the verb, the direction."""
+    parts = entry.id.partition("[")[2].removesuffix("]").split("-")
+    known = set(map(str, scales.values()))
+    return [part for part in parts if part.replace("_", "").isalpha() and part not in known]
+
+
+def _others(name: str, scales: dict[str, Any]) -> list[str]:
+    return [f"{k}={v}" for k, v in scales.items() if k != name]
 
 
 def over_latency(entries: Sequence[Entry], duels: Sequence[Duel]) -> Curves:

@@ -12,7 +12,7 @@ from stored import DUEL, ENTRIES, results
 from benchmarks.machine import ROOT
 from benchmarks.report import into, page, table
 from benchmarks.report.numbers import size, smaller_margin, time
-from benchmarks.report.scaling import over_latency
+from benchmarks.report.scaling import curves, over_latency
 from benchmarks.results import Entry, Results
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -147,3 +147,15 @@ def test_waiting_is_computed_from_rounds_and_bytes() -> None:
     assert [s for _, s in of_entry] == pytest.approx([1.5, 1.505, 1.55, 1.7, 2.0])
     assert [s for _, s in of_duel] == pytest.approx([1.5, 1.502, 1.52, 1.58, 1.7])
     assert len(drawn) == 2 and all(len(lines) == 1 for lines in drawn.values())
+
+
+def test_curves_keep_different_work_apart() -> None:
+    """Verbs that only the id names are lines of their own."""
+    entries = [
+        Entry(f"test_he.py::test_verb[n=2^13-{verb}-threads={n}]", "passed", "", [seconds / n],
+              {"scales_with": {"log_n": 13, "threads": n}})
+        for verb, seconds in (("add", 1.0), ("rotate", 4.0)) for n in (1, 2)
+    ]  # fmt: skip
+    lines = curves(entries)["test_he.py::test_verb", "threads"]
+    assert lines["add, log_n=13"] == [(1, 1.0), (2, 0.5)]
+    assert lines["rotate, log_n=13"] == [(1, 4.0), (2, 2.0)]
