@@ -30,7 +30,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 # All but the trained networks (`--files models`), which take longer than all the others.
-QUICK := he,he_keys,kernels,mpc,pqc_channels,pqc_envelopes,pqc_keys,throughput
+QUICK := digits,he,he_keys,kernels,mpc,pqc_channels,pqc_envelopes,pqc_keys,throughput
 # Small sizes on the CPU beside TenSEAL's SEAL: results and an HTML page in .benchmarks/.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks run --size small --device cpu --peers seal --files $(QUICK)
