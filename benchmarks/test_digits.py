@@ -1,4 +1,4 @@
-"""A small network on scikit-learn's digits, encrypted: what `models` measures, in seconds and without MNIST."""
+"""A small network on scikit-learn's digits, encrypted: as `models`, in seconds and without MNIST."""
 
 from typing import Any
 
