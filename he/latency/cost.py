@@ -86,7 +86,7 @@ class LevelCosts:
         switch = (low_digits + 2) * low_wide * ntt + 2 * low_digits * low_wide * key + call
         return cls(
             decompose=decompose,
-            baby=inner,
+            baby=inner + 2 * wide * mul,  # its result goes to memory, and from there to the sums
             giant=wide * ntt + decompose + inner + 5 * wide * mul + 3 * call,
             product=2 * wide * mul,
             finish=2 * wide * ntt + 2 * call,
