@@ -64,13 +64,14 @@ class Parties:
         )
         benchmark.extra_info.update(
             plan=str(self.model.plan.params),
-            estimated_ms=round(sum(forecast.ms for forecast in self.model.plan.forecasts), 1),
             compile_s=round(self.compile_s, 2),
             server_setup_s=round(self.load_s, 2),
             keys_bytes=len(self.keys),
             request_bytes=len(request),
             response_bytes=len(response),
         )
+        if isinstance(self.model.plan, he.Plan):  # batches are not estimated
+            benchmark.extra_info["estimated_ms"] = round(sum(f.ms for f in self.model.plan.forecasts), 1)
         if benchmark.stats is None:  # benchmarks are off
             return 0.0
         print(f"\n{self.model.plan}")
