@@ -104,7 +104,8 @@ def activation_ms(shape: Shape, params: CkksParams, level: int, costs: Costs) ->
     if shape.square:
         return prices[level].multiply
     counter = _Counter(prices)
-    coefficients = np.ones(shape.degree + 1) / (shape.degree + 1)
+    # Equal ones would cancel where the polynomial is split, and so cost less than a fitted polynomial's.
+    coefficients = np.sin(np.arange(1, shape.degree + 2))
     chebyshev.evaluate(counter, params, chebyshev.Leveled(level, level, params.scale), coefficients.tolist())
     return counter.ms
 
