@@ -61,7 +61,8 @@ def test_a_pages_python_prints_what_the_page_says(
         pytest.skip("the compiled kernels are not installed")
     monkeypatch.chdir(tmp_path)
     if page in OWN_PROCESS:
-        return in_its_own_process(page, tmp_path)
+        in_its_own_process(page, tmp_path)
+        return
     monkeypatch.setattr(calibrate, "of_machine", Costs)
     names: dict[str, Any] = {
         "__name__": "__main__"
