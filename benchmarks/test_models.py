@@ -71,7 +71,7 @@ class Parties:
             response_bytes=len(response),
         )
         if isinstance(self.model.plan, he.Plan):  # batches are not estimated
-            benchmark.extra_info["estimated_ms"] = round(sum(f.ms for f in self.model.plan.forecasts), 1)
+            benchmark.extra_info["estimated_ms"] = round(self.model.plan.total_ms, 1)
         if benchmark.stats is None:  # benchmarks are off
             return 0.0
         print(f"\n{self.model.plan}")

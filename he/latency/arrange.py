@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from he.ckks.params import CkksParams
 from he.latency import transform
-from he.latency.cost import Costs, LevelCosts, activation_ms, transform_ms
+from he.latency.cost import Costs, LevelCosts, activation_ms, map_ms
 from he.latency.layout import Layout, power_of_two
 from he.latency.plan import Shape, activation_levels, consumed
 from he.latency.transform import Entries, Rotations
@@ -143,7 +143,8 @@ def _rotations(
     matrix: object, source: Layout, target: Layout, slots: int, fold: int, prices: LevelCosts
 ) -> tuple[Rotations, float]:
     """The baby steps and giant steps of least cost, and that cost in milliseconds."""
-    found = [(split_ms(r, source, slots, prices), r) for r in splits(matrix, source, target, slots, fold)]
+    sources = source.ciphertexts(slots)
+    found = [(map_ms(r, sources, prices), r) for r in splits(matrix, source, target, slots, fold)]
     price, least = min(found, key=lambda pair: pair[0])
     return least, price
 
@@ -157,14 +158,6 @@ def splits(matrix: object, source: Layout, target: Layout, slots: int, fold: int
         babies = np.unique(offsets % step).tolist()
         giants = np.unique(offsets - offsets % step).tolist()
         yield Rotations(step, fold, tuple(babies), tuple(giants), sums, products, pieces)
-
-
-def split_ms(of: Rotations, source: Layout, slots: int, prices: LevelCosts) -> float:
-    """Estimated milliseconds of a linear map."""
-    rotations = len({*of.babies} - {0}), len({*of.giants} - {0})
-    return transform_ms(
-        [(source.ciphertexts(slots), *rotations, of.products, of.pieces, len(of.sums))], prices
-    )
 
 
 def _steps(offsets: NDArray[np.int64], source: Layout) -> list[int]:

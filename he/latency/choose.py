@@ -17,9 +17,9 @@ from he.ckks.smallest import smallest_spec
 from he.engines.clear import ClearCipher, ClearEvaluator
 from he.latency import run
 from he.latency.arrange import Arrangement, arrange, bare
-from he.latency.cost import Costs, estimate
-from he.latency.plan import Forecast, Plan, consumed, too_deep
-from he.latency.trade import Splits, all_splits, total_ms, traded
+from he.latency.cost import Costs, forecast
+from he.latency.plan import Plan, consumed, too_deep
+from he.latency.trade import Splits, all_splits, traded
 from he.model.blocks import Block, clear
 from he.model.convolution import Shape
 
@@ -51,13 +51,13 @@ class Planner:
             self._known[spec.log_n] = arrange(self.blocks, self.shape, params, self.costs)
         found = self._known[spec.log_n]
         plan = Plan.make(spec, found.width(params.slots), found.input_layout, found.shapes, last_bits)
-        plan = replace(plan, forecasts=tuple(map(Forecast, estimate(plan, self.costs))))
+        plan = forecast(plan, self.costs)
         return plan if plan.evaluation_key_bytes <= self.keys_bytes else self._smaller(plan)
 
     def with_trade(self, plan: Plan) -> Plan:
         """The plan that knows what fewer keys would cost."""
         others = traded(plan, self._splits_of(plan), self.costs)[1:]
-        return replace(plan, trade=tuple((p.evaluation_key_bytes, total_ms(p)) for p in others))
+        return replace(plan, trade=tuple((p.evaluation_key_bytes, p.total_ms) for p in others))
 
     def _smaller(self, plan: Plan) -> Plan:
         """The fastest plan with few enough bytes of keys, or that with fewest."""

@@ -7,7 +7,7 @@ whatever it does. `he.latency.calibrate` measures them by the kernels themselves
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -17,8 +17,8 @@ from he import kernels
 from he.ckks.params import CkksParams
 from he.engines import chebyshev
 from he.kernels import IntegerMatrix
-from he.latency.plan import Plan, Shape, Step
-from he.model.graph import INPUT
+from he.latency.plan import Forecast, Plan, Shape, Step
+from he.latency.transform import Rotations
 
 
 @dataclass(frozen=True)
@@ -110,33 +110,28 @@ def activation_ms(shape: Shape, params: CkksParams, level: int, costs: Costs) ->
     return counter.ms
 
 
-def transform_ms(transforms: Sequence[tuple[int, int, int, int, int, int]], prices: LevelCosts) -> float:
-    """Of linear maps given as (source ciphertexts, babies, giants, products, pieces, sums times targets)."""
-    total = 0.0
-    for sources, babies, giants, products, pieces, sums in transforms:
-        total += sources * (prices.decompose + babies * prices.baby)
-        total += pieces * (giants * prices.giant + prices.finish) + products * prices.product
-        total += sums * prices.switch
-    return total
+def map_ms(of: Rotations, sources: int, prices: LevelCosts) -> float:
+    """Estimated milliseconds of a linear map of so many ciphertexts; what is folded goes into one."""
+    babies, giants = len({*of.babies} - {0}), len({*of.giants} - {0})
+    total = sources * (prices.decompose + babies * prices.baby)
+    total += of.pieces * (giants * prices.giant + prices.finish) + of.products * prices.product
+    return total + len(of.sums) * prices.switch
 
 
 def step_ms(plan: Plan, step: Step, costs: Costs) -> float:
     """Estimated milliseconds of one block of a plan on one thread."""
     prices, shape = LevelCosts.of(plan.params, step.level, costs), step.shape
+    maps = sum(
+        map_ms(of, plan.layout(source).ciphertexts(plan.width), prices)
+        for source, of in zip(shape.sources, shape.transforms, strict=True)
+    )
     targets = shape.layout.ciphertexts(plan.width)
-    maps = []
-    for source, t in zip(shape.sources, shape.transforms, strict=True):
-        layout = plan.input_layout if source == INPUT else plan.shapes[source].layout
-        babies, giants = len({*t.babies} - {0}), len({*t.giants} - {0})
-        maps.append(
-            (layout.ciphertexts(plan.width), babies, giants, t.products, t.pieces, len(t.sums) * targets)
-        )
-    return transform_ms(maps, prices) + targets * activation_ms(shape, plan.params, step.level - 1, costs)
+    return maps + targets * activation_ms(shape, plan.params, step.level - 1, costs)
 
 
-def estimate(plan: Plan, costs: Costs) -> tuple[float, ...]:
-    """Estimated milliseconds of each block on one thread."""
-    return tuple(step_ms(plan, step, costs) for step in plan.steps)
+def forecast(plan: Plan, costs: Costs) -> Plan:
+    """The plan with the estimated milliseconds of each block on one thread."""
+    return replace(plan, forecasts=tuple(Forecast(step_ms(plan, step, costs)) for step in plan.steps))
 
 
 class _Counter:

@@ -22,7 +22,7 @@ from he.latency.layout import Layout
 from he.latency.parse import parsed
 from he.latency.transform import Rotations
 from he.model import ranges
-from he.model.graph import INPUT
+from he.model.graph import INPUT, short_name
 from he.model.ranges import Ranges
 
 LARGEST_PLAN_BYTES = 1 << 22
@@ -144,6 +144,15 @@ class Plan:
         return dict(sorted(slots.items()))
 
     @property
+    def total_ms(self) -> float:
+        """Estimated milliseconds of all blocks together on one thread; 0 without forecasts."""
+        return sum(forecast.ms for forecast in self.forecasts)
+
+    def layout(self, source: int) -> Layout:
+        """Where the value of a block, or of the input, lies."""
+        return self.input_layout if source == INPUT else self.shapes[source].layout
+
+    @property
     def largest_score(self) -> float:
         """Scores of this absolute value or more wrap round modulo q_0 and come out wrong."""
         return self.params.moduli[0] / (2 * self.steps[-1].out_scale)
@@ -213,11 +222,10 @@ class Plan:
         digits = -(-len(params.moduli) // params.digit_primes)
         moduli = f"{spec.first_bits} + {spec.depth} x {spec.scale_bits}"
         safety = f"{params.security}-bit security" if params.security else "INSECURE"
-        total = sum(forecast.ms for forecast in self.forecasts)
         keys_mb, rotations = 1e-6 * self.evaluation_key_bytes, len(self.rotations)
         lines = [
             f"latency plan: {self.features} features -> {self.outputs} scores, {self.samples} samples a "
-            "ciphertext" + (f", about {_ms(total)} ms on one thread" if self.forecasts else ""),
+            "ciphertext" + (f", about {_ms(self.total_ms)} ms on one thread" if self.forecasts else ""),
             f"ring      N = 2^{spec.log_n}, {params.slots} slots, {safety} (log2(QP) = {params.log_qp:.0f})",
             f"moduli    {moduli} bits, {spec.special} x {spec.special_bits} special, {digits} digits",
             f"scale     2^{spec.scale_bits}, scores 2^{self.last_bits} and below {self.largest_score:.4g}",
@@ -296,17 +304,19 @@ def _line(step: Step, width: int, forecast: Forecast | None) -> str:
     bits = "" if forecast is None or forecast.precision is None else f"{forecast.precision:.1f}"
     levels = f"{step.level}-{step.out_level}"
     return _row(
-        _short(shape.name), _packing(shape.layout, width), levels, products, turned, activation, ms, bits
+        short_name(shape.name, 28),
+        _packing(shape.layout, width),
+        levels,
+        products,
+        turned,
+        activation,
+        ms,
+        bits,
     )
 
 
 def _row(*cells: object) -> str:
     return "{:<28} {:<18} {:>6} {:>8} {:>9}  {:<10} {:>6} {:>5}".format(*cells).rstrip()
-
-
-def _short(name: str) -> str:
-    """A name of 28 letters at most, cut in the middle: a block's has its first and its last layer."""
-    return name if len(name) <= 28 else f"{name[:13]}..{name[-13:]}"
 
 
 def _packing(where: Layout, width: int) -> str:

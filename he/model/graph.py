@@ -17,6 +17,12 @@ INPUT = -1
 """Stands for the network's input among the inputs of a node."""
 
 
+def short_name(name: str, most: int) -> str:
+    """A name of `most` letters at most, cut in the middle: a block's has its first and its last layer."""
+    half = most // 2 - 1
+    return name if len(name) <= most else f"{name[:half]}..{name[-half:]}"
+
+
 @dataclass(frozen=True)
 class Node:
     """name: as in the user's model, for plans and errors. inputs: places of earlier nodes, or INPUT."""

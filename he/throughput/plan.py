@@ -15,7 +15,7 @@ from he.ckks import frame, wire
 from he.ckks.params import CkksParams, CkksSpec
 from he.model import ranges
 from he.model.blocks import Block
-from he.model.graph import INPUT
+from he.model.graph import INPUT, short_name
 from he.model.nonlinear import Power, Square
 from he.model.ranges import Ranges
 
@@ -265,12 +265,7 @@ def _line(row: Callable[..., str], step: Step) -> str:
     activation = "" if shape.activation == "none" else f"{shape.outputs} x {kind}"
     levels = f"{step.level}-{step.out_level}"
     log_scale = f"{math.log2(step.sum_scale):.2f}"
-    return row(_short(shape.name), levels, log_scale, shape.terms, activation).rstrip()
-
-
-def _short(name: str) -> str:
-    """A name of 34 letters at most, cut in the middle: a block's has its first and its last layer."""
-    return name if len(name) <= 34 else f"{name[:16]}..{name[-16:]}"
+    return row(short_name(shape.name, 34), levels, log_scale, shape.terms, activation).rstrip()
 
 
 def _check_shapes(features: int, shapes: tuple[BlockShape, ...]) -> None:
