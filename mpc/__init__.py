@@ -44,6 +44,9 @@ __all__ = [
     "run_local",
 ]
 
+INSTALL = "pip install 'latticework[mpc]' && pip install --no-deps crypten==0.4.1"
+"""The command for all that the pillar needs. CrypTen's own dependencies break an installation."""
+
 _HOME = {
     "Checkpoints": "checkpoint",
     "Cost": "cost",
@@ -69,6 +72,5 @@ def __getattr__(name: str) -> Any:
         if missing.name is None:  # it says already what to install
             raise
         raise ModuleNotFoundError(
-            f"mpc.{name} needs {missing.name!r}, which is not installed: "
-            "pip install 'latticework[mpc]' && pip install --no-deps crypten==0.4.1"
+            f"mpc.{name} needs {missing.name!r}, which is not installed: {INSTALL}"
         ) from missing

@@ -16,6 +16,7 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error}; the command line needs: pip install 'latticework[cli]'")
 
+from mpc import INSTALL
 from mpc.roster import Member, Roster, parse_address
 from mpc.survival import Survival
 from pqc import Identity, Listener
@@ -130,8 +131,8 @@ def main() -> None:
     try:
         app(prog_name="python -m mpc")
     except ModuleNotFoundError as error:
-        hint = "; pip install 'latticework[mpc]' && pip install --no-deps crypten==0.4.1"
-        sys.exit(f"error: {error}{hint if error.name else ''}")
+        hint = f"; {INSTALL}" if error.name else ""  # without a name it says already what to install
+        sys.exit(f"error: {error}{hint}")
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

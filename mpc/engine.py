@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from mpc import INSTALL
 from mpc.activations import add_activations
 from mpc.choice import Comparing
 from mpc.comparison import places, play, replace_comparisons
@@ -52,8 +53,7 @@ try:
     import crypten
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
-        f"mpc runs on CrypTen, and {missing.name!r} is not installed: "
-        "pip install 'latticework[mpc]' && pip install --no-deps crypten==0.4.1"
+        f"mpc runs on CrypTen, and {missing.name!r} is not installed: {INSTALL}"
     ) from missing
 
 from crypten.mpc.primitives import ArithmeticSharedTensor, BinarySharedTensor  # noqa: E402, F401
