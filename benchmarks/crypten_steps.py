@@ -91,24 +91,20 @@ def secure_steps(name: str) -> Callable[[Any], Callable[[], Step]]:
 
     def prepare(party: Any) -> Callable[[], Step]:
         crypten = importlib.import_module("crypten")
-        crypten.cfg.communicator.verbose = True  # plain CrypTen counts nothing otherwise
         course = ALL_COURSES[name]
         x, y = (crypten.cryptensor(part, src=0) for part in course.data())
         model, loss = course.model(crypten.nn).encrypt().train(), course.loss(crypten.nn)
-        communicator = crypten.communicator.get()
 
-        def step() -> Step:
-            communicator.reset_communication_stats()
-            dealt = dealer_cost(party)
-            began = time.perf_counter()
+        def train() -> None:
             value = loss(model(x), y)
             model.zero_grad()
             value.backward()
             model.update_parameters(RATE)
-            seconds, stats = time.perf_counter() - began, communicator.get_communication_stats()
-            asked, octets = (after - before for after, before in zip(dealer_cost(party), dealt, strict=True))
+
+        def step() -> Step:
+            _, spent = counted(party, train)
             weights = [parameter.get_plain_text().detach() for parameter in model.parameters()]
-            return Step(seconds, stats["rounds"], int(stats["bytes"]), octets, weights, asked)
+            return Step(**spent, weights=weights)
 
         return step
 
@@ -133,19 +129,11 @@ def secure_operation(name: str) -> Callable[[Any], Callable[[], Step]]:
 
     def prepare(party: Any) -> Callable[[], Step]:
         crypten = importlib.import_module("crypten")
-        crypten.cfg.communicator.verbose = True
         secrets = [crypten.cryptensor(each, src=0) for each in operands(name)]
-        communicator = crypten.communicator.get()
 
         def step() -> Step:
-            communicator.reset_communication_stats()
-            dealt = dealer_cost(party)
-            began = time.perf_counter()
-            result = OPERATIONS[name](*secrets)
-            seconds, stats = time.perf_counter() - began, communicator.get_communication_stats()
-            asked, octets = (after - before for after, before in zip(dealer_cost(party), dealt, strict=True))
-            opened = [result.get_plain_text()]
-            return Step(seconds, stats["rounds"], int(stats["bytes"]), octets, opened, asked)
+            result, spent = counted(party, lambda: OPERATIONS[name](*secrets))
+            return Step(**spent, weights=[result.get_plain_text()])
 
         return step
 
@@ -171,7 +159,29 @@ def clear_steps(name: str) -> Iterator[list[torch.Tensor]]:
         yield [parameter.detach().clone() for parameter in model.parameters()]
 
 
-def dealer_cost(party: Any) -> tuple[int, int]:
+def counted(party: Any, call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+    """What a call gives, and what it took at one party, by its names in `Step`; None is the party on plain
+    CrypTen.
+    """
+    crypten = importlib.import_module("crypten")
+    crypten.cfg.communicator.verbose = True  # plain CrypTen counts nothing otherwise
+    communicator = crypten.communicator.get()
+    communicator.reset_communication_stats()
+    before = _dealer_cost(party)
+    began = time.perf_counter()
+    result = call()
+    seconds_s, stats = time.perf_counter() - began, communicator.get_communication_stats()
+    asked, octets = (now - then for now, then in zip(_dealer_cost(party), before, strict=True))
+    return result, {
+        "seconds_s": seconds_s,
+        "rounds": stats["rounds"],
+        "octets": int(stats["bytes"]),
+        "dealer_bytes": octets,
+        "dealer_rounds": asked,
+    }
+
+
+def _dealer_cost(party: Any) -> tuple[int, int]:
     """Requests that the party waited for so far, and bytes to and from the dealer; None has no dealer."""
     if party is None:
         return 0, 0

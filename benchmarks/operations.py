@@ -7,7 +7,6 @@ function in the clear.
 from __future__ import annotations
 
 import importlib
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from scipy.special import erf
 
-from benchmarks.crypten_steps import ALL_COURSES, dealer_cost, secure_steps
+from benchmarks.crypten_steps import ALL_COURSES, counted, secure_steps
 
 Array = np.ndarray[Any, Any]
 Function = Callable[[Array], Array]
@@ -163,20 +162,13 @@ def in_turn(blocks: Iterable[tuple[str, int]], count: int) -> Callable[[Any], Ca
 def _reader(operation: Operation) -> Callable[[Any], Callable[[], Reading]]:
     def prepare(party: Any) -> Callable[[], Reading]:
         crypten = importlib.import_module("crypten")
-        crypten.cfg.communicator.verbose = True  # plain CrypTen counts nothing otherwise
         x = crypten.cryptensor(torch.from_numpy(operation.points()), src=0)
-        communicator = crypten.communicator.get()
 
         def read() -> Reading:
-            communicator.reset_communication_stats()
-            dealt = dealer_cost(party)
-            began = time.perf_counter()
-            result = operation.call(x)
-            seconds, stats = time.perf_counter() - began, communicator.get_communication_stats()
-            asked, octets = (after - before for after, before in zip(dealer_cost(party), dealt, strict=True))
+            result, spent = counted(party, lambda: operation.call(x))
             # What has no fractional bits, as bits have not, gets them here.
             value = result.reveal().numpy() * (65536 // int(result.encoder.scale))
-            return Reading(seconds, stats["rounds"], int(stats["bytes"]), octets, value, asked)
+            return Reading(**spent, value=value)
 
         return read
 
