@@ -130,15 +130,25 @@ def play(crypten: Any, x: Any) -> tuple[Any, list[Any]]:
 
 def places(crypten: Any, wins: list[Any], shape: Sequence[int]) -> Any:
     """One-hot along the last dimension of `shape`, which played: one product of bits a round but the last."""
-    place = crypten.mpc.MPCTensor.from_shares(_ones(crypten, (*shape[:-1], 1)), precision=0)
-    for round_, second_wins in enumerate(reversed(wins)):
+    one = crypten.mpc.MPCTensor.from_shares(_ones(crypten, (*shape[:-1], 1)), precision=0)
+    if not wins:
+        return one
+    *earlier, final = wins
+    return hand_down(crypten, earlier, crypten.cat([one - final, final], dim=-1))
+
+
+def hand_down(crypten: Any, wins: list[Any], value: Any) -> Any:
+    """`value` of those left after these rounds along the last dimension, each at its place among all who
+    played, with 0 at the losers' places: one product a round.
+    """
+    for second_wins in reversed(wins):
         pairs = second_wins.size(-1)
-        second = place[..., :pairs] * second_wins if round_ else second_wins
-        first = place[..., :pairs] - second
-        both = crypten.stack([first, second], dim=-1).reshape(*shape[:-1], 2 * pairs)
-        rest = place[..., pairs:]
-        place = crypten.cat([both, rest], dim=-1) if rest.size(-1) else both
-    return place
+        second = value[..., :pairs] * second_wins
+        first = value[..., :pairs] - second
+        both = crypten.stack([first, second], dim=-1).reshape(*value.size()[:-1], 2 * pairs)
+        rest = value[..., pairs:]
+        value = crypten.cat([both, rest], dim=-1) if rest.size(-1) else both
+    return value
 
 
 def _ones(crypten: Any, size: Sequence[int]) -> torch.Tensor:
@@ -159,7 +169,7 @@ def _argmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         _return_max: bool = False,
     ) -> Any:
         """One-hot of the first largest entry, and the entry; "pairwise" stays CrypTen's in fewer rounds."""
-        if enc_tensor.dim() == 0 or method not in _TREES:
+        if enc_tensor.dim() == 0 or method not in TREES:
             return original(enc_tensor, dim, one_hot, method, _return_max)
         x = _last(enc_tensor, dim)
         best, wins = play(crypten, x)
@@ -176,8 +186,8 @@ def _without(best: Any, dim: int | None) -> Any:
 
 def _maximum(crypten: Any) -> Callable[..., Any]:
     def maximum(enc_tensor: Any, dim: int | None = None, method: str = "log_reduction") -> Any:
-        if method not in _TREES:
-            raise ValueError(f"max_method must be 'pairwise' or one of {_TREES}, got {method!r}")
+        if method not in TREES:
+            raise ValueError(f"max_method must be 'pairwise' or one of {TREES}, got {method!r}")
         if enc_tensor.dim() == 0:
             return enc_tensor
         return _without(play(crypten, _last(enc_tensor, dim))[0], dim)
@@ -186,4 +196,4 @@ def _maximum(crypten: Any) -> Callable[..., Any]:
 
 
 # CrypTen's ways to the largest entry in a tree; here there is one.
-_TREES = ("log_reduction", "double_log_reduction", "accelerated_cascade")
+TREES = ("log_reduction", "double_log_reduction", "accelerated_cascade")

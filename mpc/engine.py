@@ -29,6 +29,7 @@ from mpc.defaults import replace_defaults
 from mpc.division import divide_all, division
 from mpc.gpu import replace_convolutions
 from mpc.losses import replace_losses
+from mpc.pooling import replace_pooling
 from mpc.products import replace_products
 from mpc.provider import CPU, NAME, DealerProvider, Providers, require_cpu
 from mpc.randomness import KEY_BYTES, Stream
@@ -99,6 +100,7 @@ def prepare() -> None:
     replace_defaults(crypten)
     replace_operations(crypten)
     replace_comparisons(crypten)
+    replace_pooling(crypten)
     replace_smooth(crypten)
     replace_scaled(crypten)
     add_activations(crypten)

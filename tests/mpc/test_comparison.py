@@ -104,11 +104,11 @@ def test_rounds_and_bytes(outcome: tuple[int, dict[str, tuple[Any, int, int]]]) 
         assert results[name][1:] == (4 * bool(others), test), name
     assert results["equal"][1:] == (4 * bool(others), others * (2 * COUNT * TEST_BITS // 8 + 4 * FRAME))
     assert results["row max"][1] == results["argmax"][1] == (4 * 4 + 3) * bool(others)
-    assert results["pool"][1] == 9 * bool(others)
+    assert results["pool"][1] == 8 * bool(others)
     assert results["none"][1:] == (0, 0)
     if parties == 2:
         # Sent and received by one party for 16 outputs: below 700 bytes each.
-        assert 2 * (results["pool"][2] - 9 * FRAME) / 16 < 140
+        assert 2 * (results["pool"][2] - 8 * FRAME) / 16 < 140
 
 
 def test_rounds_and_bytes_by_keys(keyed: dict[str, tuple[Any, int, int]]) -> None:
@@ -117,5 +117,5 @@ def test_rounds_and_bytes_by_keys(keyed: dict[str, tuple[Any, int, int]]) -> Non
         assert keyed[name][1:] == (1, 8 * COUNT + FRAME), name
     assert keyed["equal"][1:] == (1, 16 * COUNT + FRAME)
     assert keyed["row max"][1] == keyed["argmax"][1] == 4 + 3
-    assert keyed["pool"][1] == 3
+    assert keyed["pool"][1] == 2
     assert keyed["none"][1:] == (0, 0)
