@@ -2,8 +2,8 @@
 
 CrypTen shares every party's share bit by bit and adds them up in a circuit: 8 rounds and 432 bytes a test
 between two parties, sent and received, against 4 rounds and 24.5 bytes here, or 1 round and 16 bytes where
-the parties agreed on keys (mpc.choice), for which the dealer sends 2 kB a test. ReLU, absolute value and the
-larger of two numbers cost nothing beyond the test.
+the parties agreed on keys (mpc.choice), for which the dealer sends 2 kB a test. ReLU and absolute value cost
+nothing beyond the test; the largest of several is mpc.maximum's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from mpc.protocols import compare, compare_dcf
 from mpc.protocols.compare import Sign
 from mpc.protocols.opening import Array, Protocol, Result, together
+from mpc.waiting import Waiting, waiting
 
 
 class Negative(NamedTuple):
@@ -27,24 +28,41 @@ class Negative(NamedTuple):
 
 
 def negatives(crypten: Any, x: Any) -> Negative:
-    """Of an additively shared tensor: four rounds and 12.25 bytes an entry to each other, or one and 8."""
-    count = x.share.nelement()
-    if not count:
-        return Negative(_bits(crypten, x.share), x.clone())
-    words = x.share.detach().contiguous().numpy().view(np.uint64).reshape(-1)
-    (sign,) = run_together(crypten, [_sign(crypten, words)])
-    bit, part = (torch.from_numpy(own.view(np.int64)).reshape(x.share.shape) for own in sign)
-    selected = x.clone()
-    selected.share = part
-    return Negative(_bits(crypten, bit), selected)
+    """Of an additively shared tensor: four rounds and 12.25 bytes an entry to each other, or one and 8.
+
+    By the tree a tensor that waits for its division is divided on the way.
+    """
+    own = waiting(x)
+    if not x.nelement():
+        return Negative(bits_of(crypten, x.share), x.clone())
+    if own is None or own.divisor > x.encoder.scale or by_key(crypten, x.nelement()):
+        (sign,) = run_together(crypten, [sign_test(crypten, words_of(x.share))])
+    else:
+        sign, own.value = _with_quotient(crypten, own)
+    bit, part = (tensor_of(words, x.size()) for words in sign)
+    return Negative(bits_of(crypten, bit), with_share(x, part))
 
 
-def _sign(crypten: Any, words: Array) -> Protocol[Sign]:
-    first = crypten.communicator.get().get_rank() == 0
+def _with_quotient(crypten: Any, own: Waiting) -> tuple[Sign, torch.Tensor]:
+    """The tests of what is to be divided, and the share of its quotient."""
+    provider, raw = crypten.mpc.get_default_provider(), own.whole()
+    mask, of_quotient = provider.quotient_comparison(raw.nelement(), own.divisor)
+    protocol = compare.negative_quotient(words_of(raw), own.divisor, mask, of_quotient, is_first(crypten))
+    (result,) = run_together(crypten, [protocol])
+    return Sign(result.negative, result.selected), tensor_of(result.quotient, raw.size())
+
+
+def sign_test(crypten: Any, words: Array) -> Protocol[Sign]:
+    """The protocol that the parties agreed on for so many tests."""
     provider = crypten.mpc.get_default_provider()
-    if provider.comparing.by_key(words.size):
-        return compare_dcf.negative(words, provider.sign_keys(words.size), first)
-    return compare.negative(words, provider.comparison(words.size), first)
+    if by_key(crypten, words.size):
+        return compare_dcf.negative(words, provider.sign_keys(words.size), is_first(crypten))
+    return compare.negative(words, provider.comparison(words.size), is_first(crypten))
+
+
+def by_key(crypten: Any, count: int) -> bool:
+    """Whether `count` tests at once go by keys rather than by the tree."""
+    return bool(crypten.mpc.get_default_provider().comparing.by_key(count))
 
 
 def run_together(crypten: Any, protocols: Sequence[Protocol[Result]]) -> list[Result]:
@@ -57,7 +75,31 @@ def run_together(crypten: Any, protocols: Sequence[Protocol[Result]]) -> list[Re
     return together(protocols, gather)
 
 
-def _bits(crypten: Any, share: torch.Tensor) -> Any:
+def is_first(crypten: Any) -> bool:
+    """Whether this is the party that adds public terms."""
+    return bool(crypten.communicator.get().get_rank() == 0)
+
+
+def words_of(share: torch.Tensor) -> Array:
+    """A share in a row, as words."""
+    words: Array = share.detach().contiguous().numpy().view(np.uint64).reshape(-1)
+    return words
+
+
+def tensor_of(words: Array, size: Sequence[int]) -> torch.Tensor:
+    """Words in a row as a share of that size."""
+    return torch.from_numpy(np.ascontiguousarray(words).view(np.int64)).reshape(tuple(size))
+
+
+def with_share(x: Any, share: torch.Tensor) -> Any:
+    """A secret tensor like x with another share."""
+    result = x.clone()
+    result.share = share
+    return result
+
+
+def bits_of(crypten: Any, share: torch.Tensor) -> Any:
+    """The secret tensor of this share, without fractional bits."""
     return crypten.mpc.MPCTensor.from_shares(share, precision=0)
 
 
@@ -71,9 +113,6 @@ def replace_comparisons(crypten: Any) -> None:
     tensor.abs = lambda self: self - negatives(crypten, self).part * 2
     gradients.AutogradReLU.forward = staticmethod(_relu_forward(crypten))
     gradients.AutogradAbs.forward = staticmethod(_abs_forward(crypten))
-    maximum = crypten.common.functions.maximum
-    maximum._argmax_helper = _argmax(crypten, maximum._argmax_helper)
-    maximum._max_helper_all_tree_reductions = _maximum(crypten)
 
 
 def _ltz(crypten: Any, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -109,91 +148,3 @@ def _abs_forward(crypten: Any) -> Callable[[Any, Any], Any]:
         return input - test.part * 2
 
     return forward
-
-
-def play(crypten: Any, x: Any) -> tuple[Any, list[Any]]:
-    """Neighbours along the last dimension of x play until one is left: it, and who won in each round.
-
-    x has at least one entry there. In each round 1 marks the pairs whose second was larger; of equal ones the
-    first wins. ceil(log2(entries)) times four rounds of messages, one test a pair.
-    """
-    wins = []
-    while x.size(-1) > 1:
-        even = x.size(-1) // 2 * 2
-        first = x[..., 0:even:2]
-        test = negatives(crypten, first - x[..., 1:even:2])
-        wins.append(test.bit)
-        best = first - test.part
-        x = crypten.cat([best, x[..., even:]], dim=-1) if even < x.size(-1) else best
-    return x, wins
-
-
-def places(crypten: Any, wins: list[Any], shape: Sequence[int]) -> Any:
-    """One-hot along the last dimension of `shape`, which played: one product of bits a round but the last."""
-    one = crypten.mpc.MPCTensor.from_shares(_ones(crypten, (*shape[:-1], 1)), precision=0)
-    if not wins:
-        return one
-    *earlier, final = wins
-    return hand_down(crypten, earlier, crypten.cat([one - final, final], dim=-1))
-
-
-def hand_down(crypten: Any, wins: list[Any], value: Any) -> Any:
-    """`value` of those left after these rounds along the last dimension, each at its place among all who
-    played, with 0 at the losers' places: one product a round.
-    """
-    for second_wins in reversed(wins):
-        pairs = second_wins.size(-1)
-        second = value[..., :pairs] * second_wins
-        first = value[..., :pairs] - second
-        both = crypten.stack([first, second], dim=-1).reshape(*value.size()[:-1], 2 * pairs)
-        rest = value[..., pairs:]
-        value = crypten.cat([both, rest], dim=-1) if rest.size(-1) else both
-    return value
-
-
-def _ones(crypten: Any, size: Sequence[int]) -> torch.Tensor:
-    first = crypten.communicator.get().get_rank() == 0
-    return torch.full(tuple(size), int(first), dtype=torch.long)
-
-
-def _last(x: Any, dim: int | None) -> Any:
-    return x.reshape(-1) if dim is None else x.transpose(dim, -1)
-
-
-def _argmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
-    def argmax_helper(
-        enc_tensor: Any,
-        dim: int | None = None,
-        one_hot: bool = True,
-        method: str = "pairwise",
-        _return_max: bool = False,
-    ) -> Any:
-        """One-hot of the first largest entry, and the entry; "pairwise" stays CrypTen's in fewer rounds."""
-        if enc_tensor.dim() == 0 or method not in TREES:
-            return original(enc_tensor, dim, one_hot, method, _return_max)
-        x = _last(enc_tensor, dim)
-        best, wins = play(crypten, x)
-        place = places(crypten, wins, x.size())
-        place = place.reshape(enc_tensor.size()) if dim is None else place.transpose(dim, -1)
-        return (place, _without(best, dim)) if _return_max else place
-
-    return argmax_helper
-
-
-def _without(best: Any, dim: int | None) -> Any:
-    return best.reshape([]) if dim is None else best.transpose(dim, -1).squeeze(dim)
-
-
-def _maximum(crypten: Any) -> Callable[..., Any]:
-    def maximum(enc_tensor: Any, dim: int | None = None, method: str = "log_reduction") -> Any:
-        if method not in TREES:
-            raise ValueError(f"max_method must be 'pairwise' or one of {TREES}, got {method!r}")
-        if enc_tensor.dim() == 0:
-            return enc_tensor
-        return _without(play(crypten, _last(enc_tensor, dim))[0], dim)
-
-    return maximum
-
-
-# CrypTen's ways to the largest entry in a tree; here there is one.
-TREES = ("log_reduction", "double_log_reduction", "accelerated_cascade")

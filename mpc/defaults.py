@@ -7,19 +7,18 @@ from typing import Any, NoReturn
 
 
 def replace_defaults(crypten: Any) -> None:
-    """Hide shares in repr, take every gradient as it is, and refuse what cannot be safe."""
+    """Hide shares in repr, and refuse what cannot be safe."""
     primitives = crypten.mpc.primitives
     for kind in (primitives.ArithmeticSharedTensor, primitives.BinarySharedTensor):
         kind.__repr__ = _describe_shares
     crypten.mpc.MPCTensor.__repr__ = _describe(crypten)
-    crypten.nn.Module.update_parameters = _update_parameters(crypten.nn.Module.update_parameters)
     crypten._setup_prng = _keep_streams
     crypten.manual_seed = _refuse_seeds
     crypten.init_thread = _refuse_threads
 
 
 def _describe_shares(self: Any) -> str:
-    return f"{type(self).__name__}(size={tuple(self.share.size())}, share=HIDDEN)"
+    return f"{type(self).__name__}(size={tuple(self.size())}, share=HIDDEN)"
 
 
 def _describe(crypten: Any) -> Callable[[Any], str]:
@@ -29,18 +28,6 @@ def _describe(crypten: Any) -> Callable[[Any], str]:
         return f"MPCTensor(size={tuple(self.size())}, plain_text={value}, ptype={self.ptype})"
 
     return describe
-
-
-def _update_parameters(original: Callable[..., None]) -> Callable[..., None]:
-    def update_parameters(self: Any, learning_rate: float, grad_threshold: float | None = None) -> None:
-        """CrypTen's step, with a threshold only if one is asked for.
-
-        CrypTen's default of 100 hides divisions gone wrong, and costs a square and a private comparison for
-        every weight. Here divisions are right.
-        """
-        original(self, learning_rate, grad_threshold=grad_threshold)
-
-    return update_parameters
 
 
 def _keep_streams() -> None:

@@ -22,13 +22,14 @@ import torch
 from mpc import INSTALL
 from mpc.activations import add_activations
 from mpc.choice import Comparing
-from mpc.comparison import places, play, replace_comparisons
+from mpc.comparison import replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
 from mpc.division import divide_all, division
 from mpc.gpu import replace_convolutions
 from mpc.losses import replace_losses
+from mpc.maximum import contest, replace_maximum
 from mpc.pooling import replace_pooling
 from mpc.products import replace_products
 from mpc.provider import CPU, NAME, DealerProvider, Providers, require_cpu
@@ -39,6 +40,8 @@ from mpc.rerandomise import replace_replicated
 from mpc.scaled import replace_scaled
 from mpc.smooth import replace_smooth
 from mpc.transport import ChannelCommunicator
+from mpc.updates import replace_updates
+from mpc.waiting import settle
 
 # CrypTen asks for a private module of torch by the name it had before torch 2.9.
 _MOVED = "torch.onnx._internal.registration"
@@ -100,6 +103,7 @@ def prepare() -> None:
     replace_defaults(crypten)
     replace_operations(crypten)
     replace_comparisons(crypten)
+    replace_maximum(crypten)
     replace_pooling(crypten)
     replace_smooth(crypten)
     replace_scaled(crypten)
@@ -107,6 +111,7 @@ def prepare() -> None:
     replace_losses(crypten)
     replace_products(crypten)
     replace_layers(crypten)
+    replace_updates(crypten)
     replace_replicated(crypten)
     replace_convolutions(crypten)
 
@@ -173,7 +178,11 @@ _COEFFICIENT_BITS = 30
 
 
 def combine(wanted: Sequence[Sequence[tuple[float, Any]]]) -> list[Any]:
-    """Sums of coefficient times secret tensor, in one round for all; see `mpc.tensors.combinations`."""
+    """Sums of coefficient times secret tensor, in one round for all; see `mpc.tensors.combinations`.
+
+    Tensors that wait for a division are all divided first, in one round.
+    """
+    settle(crypten, [tensor for terms in wanted for _, tensor in terms])
     scale = 1 << crypten.cfg.encoder.precision_bits
     totals = []
     for terms in wanted:
@@ -186,12 +195,12 @@ def combine(wanted: Sequence[Sequence[tuple[float, Any]]]) -> list[Any]:
 
 def row_maximum(x: Any) -> Any:
     """The largest entry along the last dimension of a secret tensor, which is kept with size 1."""
-    return play(crypten, x)[0]
+    return contest(crypten, x).best()
 
 
 def one_hot_maximum(x: Any) -> Any:
     """1 at the first largest entry along the last dimension of a secret tensor, without fractional bits."""
-    return places(crypten, play(crypten, x)[1], x.size())
+    return contest(crypten, x).place()
 
 
 class _Door:

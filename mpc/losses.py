@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mpc.waiting import fold
+
 
 def replace_losses(crypten: Any) -> None:
     """Put them in the place of CrypTen's."""
@@ -103,12 +105,20 @@ def _of_classes(logits: Any, target: Any) -> tuple[list[Any], Callable[[], Any]]
 
 def _by_entries(ctx: Any, grad_output: Any) -> Any:
     p, target = ctx.saved_tensors
-    return _scaled((p - target).div(target.nelement()), grad_output)
+    return _scaled(_over(p - target, target.nelement()), grad_output)
 
 
 def _by_rows(ctx: Any, grad_output: Any) -> Any:
     p, target = ctx.saved_tensors
-    return _scaled((p - target).div(target.size(0)), grad_output)
+    return _scaled(_over(p - target, target.size(0)), grad_output)
+
+
+def _over(slope: Any, count: int) -> Any:
+    """Probabilities less targets, by a number; with the division that the probabilities wait for, if any.
+
+    Targets are from 0 to 1, so that the difference is at most 1 in size, and fits under that division.
+    """
+    return fold(slope).div(count)
 
 
 def _scaled(gradient: Any, grad_output: Any) -> Any:

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mpc.comparison import TREES, hand_down, negatives, places, play
+from mpc.comparison import negatives
+from mpc.maximum import TREES, hand_down, knockout, places
 from mpc.protocols.product import Shape, pair
 
 # What pads maps: below all values, and no further from any than a difference may be.
@@ -267,7 +268,7 @@ def _pool(crypten: Any, waiting: Any, x: Any, windows: _Windows, plain: bool) ->
     source = x.before if late else x
     share = _entries(source.share, windows, first=crypten.communicator.get().get_rank() == 0)
     rows = crypten.mpc.MPCTensor.from_shares(share, precision=int(source.encoder._scale).bit_length() - 1)
-    best, wins = play(crypten, rows)
+    best, wins = knockout(crypten, rows)
     best = best.squeeze(-1)
     if not late:
         return best, _Kept(size, windows, wins, None)

@@ -1,8 +1,9 @@
-"""CrypTen's products by `mpc.protocols.product`: two local products, both gradients in two rounds.
+"""CrypTen's products by `mpc.protocols.product`: two local products, no division before it is read.
 
 A matrix product or convolution on the tape of gradients takes its masks from one dealt tuple for the way
 there and back: each factor is opened once, both gradients share their openings, and no gradient is computed
-for a factor that needs none.
+for a factor that needs none. Results wait for their division (mpc.waiting), so that a layer takes one round,
+and its gradients one.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mpc.division import divide_all
 from mpc.protocols.product import Factor, Layer, LayerMask, layer, multiply, pair
+from mpc.waiting import quotient
 
 _PRODUCTS = ("mul", "matmul", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
 
@@ -41,6 +42,13 @@ def replace_products(crypten: Any) -> None:
         original = function.backward
         function.forward = staticmethod(_layer_forward(crypten, op, function.forward))
         function.backward = staticmethod(_layer_backward(crypten, original))
+
+
+def product(crypten: Any, x: Any, y: Any) -> Any:
+    """Entry by entry, of two secret tensors of one scale whose shapes broadcast; the result waits."""
+    protocol = getattr(crypten.mpc.primitives, crypten.cfg.mpc.protocol)
+    raw = protocol.mul(x._tensor, y._tensor).share
+    return quotient(crypten, raw, x.encoder.scale, x.encoder.scale)
 
 
 def _product(crypten: Any, op: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,15 +82,14 @@ def _layer_forward(crypten: Any, op: str, original: Callable[..., Any]) -> Calla
         if op == "conv2d":
             plain += [options.get(name, (one, one)) for name, one in _ORDER] + [1]
         ctx.save_multiple_for_backward([_Kept(own, mask, x, y, scale, plain)])
-        (result,) = divide_all(crypten, [share], [scale])
-        return _fixed_point(crypten, result, scale)
+        return quotient(crypten, share, scale, scale)
 
     return forward
 
 
 def _layer_backward(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def backward(ctx: Any, grad_output: Any) -> Any:
-        """Gradients of both factors, None for one that needs none; two rounds."""
+        """Gradients of both factors, None for one that needs none; one round."""
         kept = ctx.saved_tensors[0]
         if not isinstance(kept, _Kept):
             return original(ctx, grad_output)
@@ -98,10 +105,8 @@ def _layer_backward(crypten: Any, original: Callable[..., Any]) -> Callable[...,
             shares[0] = multiply(own.left, g, kept.y, mask.left, first)
         if mask.right is not None:
             shares[1] = multiply(own.right, kept.x, g, mask.right, first)
-        results = divide_all(crypten, list(shares.values()), [kept.scale] * len(shares))
-        gradients = dict(zip(shares, results, strict=True))
         return tuple(
-            _fixed_point(crypten, gradients[place], kept.scale) if place in gradients else None
+            quotient(crypten, shares[place], kept.scale, kept.scale) if place in shares else None
             for place in range(2)
         )
 
@@ -148,9 +153,3 @@ def _open(crypten: Any, shares: list[torch.Tensor]) -> list[torch.Tensor]:
 
 def _is_first(crypten: Any) -> bool:
     return bool(crypten.communicator.get().get_rank() == 0)
-
-
-def _fixed_point(crypten: Any, share: torch.Tensor, scale: int) -> Any:
-    tensor = crypten.mpc.MPCTensor.from_shares(share, precision=scale.bit_length() - 1)
-    tensor.encoder._scale = scale
-    return tensor

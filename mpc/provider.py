@@ -11,10 +11,11 @@ import torch
 from mpc.choice import Comparing
 from mpc.dealer.client import DealerClient
 from mpc.dealer.tuples import Request, Shape
-from mpc.protocols.compare import ComparisonMask
+from mpc.protocols.compare import ComparisonMask, QuotientMask
 from mpc.protocols.compare_dcf import SignKey, tuples_for
 from mpc.protocols.dcf import Corrections
 from mpc.protocols.harmonics import HarmonicMask, Series
+from mpc.protocols.lookup import TableMask
 from mpc.protocols.product import LayerMask
 from mpc.protocols.truncate import TruncationMask
 
@@ -72,6 +73,13 @@ class DealerProvider:
         parts = self._dealer.deal(Request("comparison", ((count,),)))
         return ComparisonMask(*(part.numpy().view(np.uint64) for part in parts))
 
+    def quotient_comparison(self, count: int, divisor: int) -> tuple[ComparisonMask, QuotientMask]:
+        """What the signs of `count` numbers and their quotients by `divisor` use up."""
+        dealt = self._dealer.deal(Request("comparison", ((count,),), divisor=divisor))
+        parts = [part.numpy().view(np.uint64) for part in dealt]
+        own = len(ComparisonMask._fields)
+        return ComparisonMask(*parts[:own]), QuotientMask(*parts[own:])
+
     def sign_keys(self, count: int) -> list[SignKey]:
         """Keys for the signs of `count` numbers between two parties."""
         requests = [Request("dcf", ((part,),)) for part in tuples_for(count)]
@@ -84,6 +92,11 @@ class DealerProvider:
         options = (("count", series.count), ("period_bits", series.log_period + scale_bits))
         parts = self._dealer.deal(Request("harmonics", ((count,),), options=options))
         return HarmonicMask(*(part.numpy().view(np.uint64) for part in parts))
+
+    def table(self, count: int, entries: int) -> TableMask:
+        """What telling `count` numbers below `entries` from a public one uses up."""
+        parts = self._dealer.deal(Request("table", ((count,),), options=(("count", entries),)))
+        return TableMask(*(part.numpy().view(np.uint64) for part in parts))
 
     def layer(
         self, op: str, sizes: tuple[Shape, Shape], wanted: tuple[bool, bool], options: dict[str, Any]

@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
-from mpc.comparison import negatives, play, run_together
+from mpc.comparison import is_first, negatives, run_together, tensor_of, with_share, words_of
+from mpc.maximum import contest
+from mpc.products import product
 from mpc.protocols import harmonics
 from mpc.protocols.harmonics import Series
 from mpc.protocols.series import EXPONENTIAL, RECIPROCAL, SIGMOID, TANH
+from mpc.waiting import quotient
 
 # More fractional bits in the argument than one period has room for would be cut, fewer are exact.
 SCALE_BITS = 16
@@ -47,7 +49,7 @@ def _softmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         if self.dim() == 0 or self.size(dim) == 1 or not fits(self) or not self.nelement():
             return original(self, dim, **more)
         x = self.transpose(dim, -1)
-        below = x - play(crypten, x)[0]
+        below = x - contest(crypten, x).best()
         raised = below - negatives(crypten, below - EXPONENTIAL.low).part
         powers = values(crypten, raised, EXPONENTIAL)
         total = powers.sum(-1, keepdim=True)
@@ -56,7 +58,7 @@ def _softmax(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         else:
             with crypten.cfg.temp_override({"functions.reciprocal_all_pos": True}):
                 inverse = total.reciprocal()
-        return (powers * inverse).transpose(dim, -1)
+        return product(crypten, powers, inverse).transpose(dim, -1)
 
     return softmax
 
@@ -66,43 +68,28 @@ def fits(x: Any) -> bool:
     return bool(x.encoder._scale == 1 << SCALE_BITS)
 
 
-def _words(x: Any) -> np.ndarray[Any, Any]:
-    words: np.ndarray[Any, Any] = x.share.detach().contiguous().numpy().view(np.uint64).reshape(-1)
-    return words
-
-
-def _with_words(x: Any, words: np.ndarray[Any, Any]) -> Any:
-    result = x.clone()
-    result.share = torch.from_numpy(np.ascontiguousarray(words).view(np.int64)).reshape(x.share.shape)
-    return result
-
-
 def clamp(crypten: Any, x: Any, low: float, high: float) -> tuple[Any, Any]:
     """x moved into [low, high], and what it exceeds `high` by; both tests at once, in four rounds."""
-    sides = x.clone()
-    sides.share = torch.stack([(x - low).share, (x - high).share])
+    bounds = torch.tensor([low, high], dtype=torch.float64).reshape(2, *[1] * x.dim())
+    sides = x.unsqueeze(0).expand(2, *x.size()) - bounds
     under, inside = negatives(crypten, sides).part.share
-    above, moved = x.clone(), x.clone()
-    above.share = sides.share[1] - inside
-    moved.share = x.share - under - above.share
-    return moved, above
+    from_low, from_high = sides.share
+    above = with_share(x, from_high - inside)
+    return with_share(x, from_low - under - above.share) + low, above
 
 
 def values(
     crypten: Any, x: Any, series: Series, scale_bits: int = SCALE_BITS, result_bits: int = SCALE_BITS
 ) -> Any:
-    """The series at every entry: two rounds, 16 bytes an entry to each other party.
+    """The series at every entry: one round, 8 bytes an entry to each other party; the result waits.
 
     The shares of x have `scale_bits` fractional bits, those of the result `result_bits`.
     """
-    words = _words(x)
+    words = words_of(x.share)
     if not words.size:
         return x.clone()
-    provider = crypten.mpc.get_default_provider()
-    dealt = provider.harmonics(words.size, series, scale_bits)
+    dealt = crypten.mpc.get_default_provider().harmonics(words.size, series, scale_bits)
+    protocol = harmonics.evaluate(words, series, scale_bits, dealt, is_first(crypten))
+    (total,) = run_together(crypten, [protocol])
     divisor = harmonics.quotient_divisor(result_bits)
-    mask = provider.truncation_mask((words.size,), divisor)
-    first = crypten.communicator.get().get_rank() == 0
-    protocol = harmonics.evaluate(words, series, scale_bits, result_bits, dealt, mask, first)
-    (share,) = run_together(crypten, [protocol])
-    return _with_words(x, share)
+    return quotient(crypten, tensor_of(total, x.size()), divisor, x.encoder.scale)

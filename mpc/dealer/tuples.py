@@ -19,7 +19,7 @@ import msgpack
 import numpy as np
 import torch
 
-from mpc.protocols import compare, compare_dcf, dcf, harmonics
+from mpc.protocols import compare, compare_dcf, dcf, harmonics, lookup
 from mpc.protocols import product as layers
 from mpc.protocols.truncate import unsigned_quotient
 from mpc.randomness import Stream
@@ -40,8 +40,9 @@ class Request:
     `kind` is "product" (c = op(a, b, **options) mod 2^64), "layer" (mpc.protocols.product.LayerMask; the
     option "wanted" says which of the two gradients), "square" (r, r^2), "and" (c = a & b, bitwise shares),
     "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap),
-    "truncation" (r, floor(r / divisor), top bit of r), "comparison" (mpc.protocols.compare.ComparisonMask),
-    "dcf" (mpc.protocols.compare_dcf.SignKey; between two parties) or "harmonics"
+    "truncation" (r, floor(r / divisor), top bit of r), "comparison" (mpc.protocols.compare.ComparisonMask,
+    and with a divisor a QuotientMask), "dcf" (mpc.protocols.compare_dcf.SignKey; between two parties),
+    "table" (mpc.protocols.lookup.TableMask; option count) or "harmonics"
     (mpc.protocols.harmonics.HarmonicMask; options period_bits and count).
     """
 
@@ -213,9 +214,16 @@ def _comparison_shapes(request: Request) -> list[_Shape]:
     return [_Shape(size, own) for size, own in zip(sizes, bitwise, strict=True)]
 
 
-def _derive_comparison(free: list[torch.Tensor]) -> list[torch.Tensor]:
-    parts = compare.derive(*(part.numpy().view(np.uint64) for part in free))
-    return [torch.from_numpy(part.view(np.int64)) for part in parts]
+def _comparison_derived(request: Request) -> list[_Shape]:
+    quotient = [_Shape(request.sizes[0])] * len(compare.QuotientMask._fields) if request.divisor else []
+    return _comparison_shapes(request)[2:] + quotient
+
+
+def _derive_comparison(request: Request, free: list[torch.Tensor]) -> list[torch.Tensor]:
+    r, masks = (part.numpy().view(np.uint64) for part in free)
+    products, bit, masked = compare.derive(r, masks)
+    quotient = compare.derive_quotient(r, bit, request.divisor) if request.divisor else ()
+    return [torch.from_numpy(part.view(np.int64)) for part in (products, bit, masked, *quotient)]
 
 
 def _dcf_free(request: Request) -> list[_Shape]:
@@ -233,7 +241,7 @@ def _derive_dcf(free: list[torch.Tensor], shares: list[list[torch.Tensor]]) -> l
     return [torch.from_numpy(part.view(np.int64)) for part in (offset, *public)]
 
 
-def _harmonics_shapes(request: Request) -> list[_Shape]:
+def _rows_of_count(request: Request) -> list[_Shape]:
     return [_Shape((dict(request.options)["count"], *request.sizes[0]))] * 2
 
 
@@ -241,6 +249,11 @@ def _derive_harmonics(request: Request, r: torch.Tensor) -> list[torch.Tensor]:
     options = dict(request.options)
     parts = harmonics.derive(r.numpy().view(np.uint64), options["period_bits"], options["count"])
     return [torch.from_numpy(part.view(np.int64)) for part in parts]
+
+
+def _derive_table(request: Request, r: torch.Tensor) -> list[torch.Tensor]:
+    table = lookup.derive(r.numpy().view(np.uint64), dict(request.options)["count"])
+    return [torch.from_numpy(table.view(np.int64))]
 
 
 def _as_given(bitwise: bool = False, bitlength: int = 64) -> Callable[[Request], list[_Shape]]:
@@ -283,8 +296,8 @@ _KINDS = {
     "comparison": _Kind(
         1,
         lambda request: _comparison_shapes(request)[:2],
-        lambda request: _comparison_shapes(request)[2:],
-        lambda request, free, _: _derive_comparison(free),
+        _comparison_derived,
+        lambda request, free, _: _derive_comparison(request, free),
     ),
     "dcf": _Kind(
         1,
@@ -294,7 +307,13 @@ _KINDS = {
         lambda request: dcf.sizes(*request.sizes[0]),
     ),
     "harmonics": _Kind(
-        1, _as_given(), _harmonics_shapes, lambda request, free, _: _derive_harmonics(request, free[0])
+        1, _as_given(), _rows_of_count, lambda request, free, _: _derive_harmonics(request, free[0])
+    ),
+    "table": _Kind(
+        1,
+        _as_given(),
+        lambda request: _rows_of_count(request)[:1],
+        lambda request, free, _: _derive_table(request, free[0]),
     ),
 }
 
@@ -312,12 +331,15 @@ def _check(request: Request) -> None:
     known = _LAYER_OPTIONS if request.kind == "layer" else _OPTIONS
     if unknown := {name for name, _ in request.options} - set(known):
         raise ValueError(f"options {sorted(unknown)} are none of {known}")
-    if request.kind == "truncation" and not 2 <= request.divisor < 1 << 62:
+    divided = request.kind == "truncation" or (request.kind == "comparison" and request.divisor != 0)
+    if divided and not 2 <= request.divisor < 1 << 62:
         raise ValueError(f"a divisor lies in [2, 2^62), got {request.divisor}")
-    if request.kind in ("comparison", "dcf", "harmonics") and len(request.sizes[0]) != 1:
+    if request.kind in ("comparison", "dcf", "harmonics", "table") and len(request.sizes[0]) != 1:
         raise ValueError(f"{request.kind} are dealt in a row, got the shape {request.sizes[0]}")
     if request.kind == "harmonics":
         _check_harmonics(dict(request.options))
+    if request.kind == "table":
+        _check_table(dict(request.options).get("count"))
     sent = sent_sizes(request, first=True)
     # A layer also draws a mask for its gradient, which has the shape of its value.
     gradient = sent[:1] if request.kind == "layer" else ()
@@ -334,3 +356,8 @@ def _check_harmonics(options: dict[str, Any]) -> None:
         )
     if type(count) is not int or not 0 < count <= harmonics.LARGEST_COUNT:
         raise ValueError(f"from 1 to {harmonics.LARGEST_COUNT} harmonics are dealt, got {count}")
+
+
+def _check_table(count: Any) -> None:
+    if type(count) is not int or not 2 <= count <= lookup.LARGEST_TABLE or count & (count - 1):
+        raise ValueError(f"a table has a power of two of entries up to {lookup.LARGEST_TABLE}, got {count}")

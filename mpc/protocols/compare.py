@@ -12,6 +12,10 @@ the two levels above, each party opens its inputs masked by dealt bits a, and th
 (public xor a) are linear in products of the a, dealt as well (multi-input conjunctions as in Ohata, Nuida,
 ePrint 2019/1020, section 3). The last bit is opened masked by a dealt bit b that is also shared additively.
 
+Where x waits to be divided by d (a product whose scale is not taken off yet), the same opening also gives
+q = floor(x / d) as in mpc.protocols.truncate, and q times the test's result, if floor(r / d), r's top bit and
+the products of both with b are dealt too: a ReLU then takes no round for the division.
+
 Cost to one party of n tests: 4 rounds, 8 n + ceil(27 n / 8) + ceil(6 n / 8) + ceil(n / 8) bytes sent, and as
 many received from each other party; 12.25 bytes a test. The product of x and the test's result costs nothing
 more: x is c - r, and r b is dealt.
@@ -38,6 +42,7 @@ from mpc.protocols.bits import (
     to_wire,
 )
 from mpc.protocols.opening import Array, Part, Protocol
+from mpc.protocols.truncate import OFFSET, RING
 
 # Places of a node's inputs in sets of them.
 E3, E2, E1, L2, L1, L0, E0 = range(7)
@@ -88,11 +93,31 @@ class ComparisonMask(NamedTuple):
     masked: Array
 
 
+class QuotientMask(NamedTuple):
+    """One party's additive shares, (n,) uint64, of what a ComparisonMask has beside it for a quotient by d.
+
+    quotient: floor(r / d). top: r's top bit. masked_quotient, masked_top: their products with the bit b.
+    """
+
+    quotient: Array
+    top: Array
+    masked_quotient: Array
+    masked_top: Array
+
+
 class Sign(NamedTuple):
     """One party's additive shares, (n,) uint64: of 1 where x < 0, else 0; and of x there, else 0."""
 
     negative: Array
     selected: Array
+
+
+class SignedQuotient(NamedTuple):
+    """One party's additive shares, (n,) uint64: of 1 where x < 0, else 0; of q there, else 0; and of q."""
+
+    negative: Array
+    selected: Array
+    quotient: Array
 
 
 def derive(r: Array, masks: Array) -> tuple[Array, Array, Array]:
@@ -108,13 +133,46 @@ def derive(r: Array, masks: Array) -> tuple[Array, Array, Array]:
     return np.concatenate(products), bit, r * bit
 
 
+def derive_quotient(r: Array, bit: Array, divisor: int) -> QuotientMask:
+    """The dealer's part of a QuotientMask, in the clear."""
+    quotient, top = r // np.uint64(divisor), r >> np.uint64(63)
+    return QuotientMask(quotient, top, quotient * bit, top * bit)
+
+
 def negative(x: Array, dealt: ComparisonMask, first: bool) -> Protocol[Sign]:
     """Sign of each of n numbers, from this party's shares of them: any int64 as uint64, shape (n,).
 
     Exact for every word of the ring, also for -2^63. `first` is true for one party, who adds public terms.
     """
-    count = x.size
     (c,) = yield [Part(x + dealt.r)]
+    flip = yield from _flip(c, dealt, first)
+    return select(x, c, flip, dealt.bit, dealt.masked, first)
+
+
+def negative_quotient(
+    x: Array, divisor: int, dealt: ComparisonMask, of_quotient: QuotientMask, first: bool
+) -> Protocol[SignedQuotient]:
+    """As `negative`, with q = x / divisor in place of x in what is selected, and q itself.
+
+    x lies in [-2^62, 2^62), 2 <= divisor < 2^62; the sign is that of x, exactly, and q is off by less than
+    one unit where the divisor is a power of two, by less than two otherwise.
+    """
+    (c,) = yield [Part(x + dealt.r)]
+    flip = yield from _flip(c, dealt, first)
+    # With the offset x is not negative, and r wrapped if its top bit is one and that of the sum is not.
+    c = c + np.uint64(OFFSET)
+    wrap = (np.uint64(1) - (c >> np.uint64(63))) * np.uint64(RING // divisor)
+    known = c // np.uint64(divisor) - np.uint64(OFFSET // divisor)
+    quotient = wrap * of_quotient.top - of_quotient.quotient + (known if first else np.uint64(0))
+    under_mask = wrap * of_quotient.masked_top - of_quotient.masked_quotient + known * dealt.bit
+    side = np.uint64(1) - (flip << np.uint64(1))
+    negative = side * dealt.bit + (flip if first else np.uint64(0))
+    return SignedQuotient(negative, flip * quotient + side * under_mask, quotient)
+
+
+def _flip(c: Array, dealt: ComparisonMask, first: bool) -> Protocol[Array]:
+    """What differs from the dealt bit b where c - r is negative: public, (n,) uint64 of 0 and 1."""
+    count = c.size
     nodes, root = _node_masks(dealt.masks)
     leaf, upper, last, top = np.split(dealt.products, np.cumsum(_SIZES))
     less, equal = _leaves(c, leaf, first)
@@ -129,8 +187,8 @@ def negative(x: Array, dealt: ComparisonMask, first: bool) -> Protocol[Sign]:
 
     hidden = less ^ top ^ dealt.masks[-1:]
     (opened,) = yield [Part(to_wire(hidden, count))]
-    flip = to_numbers(from_wire(opened, 1, count)[0], count) ^ (c >> np.uint64(63))
-    return select(x, c, flip, dealt.bit, dealt.masked, first)
+    flip: Array = to_numbers(from_wire(opened, 1, count)[0], count) ^ (c >> np.uint64(63))
+    return flip
 
 
 def select(x: Array, c: Array, flip: Array, bit: Array, masked: Array, first: bool) -> Sign:

@@ -1,4 +1,4 @@
-"""Smooth functions of a shared number in two rounds, as Fourier series whose harmonics are dealt.
+"""Smooth functions of a shared number in one round, as Fourier series whose harmonics are dealt.
 
 The parties open c = x + r for a dealt mask r, and get shares of cos(k w r) and sin(k w r) for k = 1..K with
 it, w = 2 pi / P. Since the period P is a power of two of raw units, angles are right whatever wraps, and
@@ -6,15 +6,16 @@ it, w = 2 pi / P. Since the period P is a power of two of raw units, angles are 
     f(x) = a_0 + sum over k of  a_k cos(k w (c - r)) + b_k sin(k w (c - r))
 
 is linear in what is dealt, with coefficients that follow from the public c: one opening. The sum has 60
-fractional bits; a dealt truncation brings it to those wanted, the second round. (Fourier series on shares:
-Kei, Chow, "SHAFT", NDSS 2025, there for GELU.) The series here are fitted where x can be, which is less than
-a period, so that a function that is not periodic needs few harmonics too.
+fractional bits; a division (mpc.protocols.truncate) brings it to those wanted, in a round of its own or with
+what comes next (mpc.waiting). (Fourier series on shares: Kei, Chow, "SHAFT", NDSS 2025, there for GELU.) The
+series here are fitted where x can be, which is less than a period, so that a function that is not periodic
+needs few harmonics too.
 
-Cost to one party of n numbers: 2 rounds, 16 n bytes sent to each other party; 2 K + 2 words dealt a number.
+Cost to one party of n numbers: one round, 8 n bytes sent to each other party; 2 K words dealt a number.
 
-Security, semi-honest, against all parties but one, and the dealer sees nothing: c and the value opened in the
-truncation are sums of a secret and a dealt mask that is uniform mod 2^64, independent of all else and used
-once, so a simulator draws them at random. What is dealt of r is shared with fresh uniform words.
+Security, semi-honest, against all parties but one, and the dealer sees nothing: c is the sum of a secret and
+a dealt mask that is uniform mod 2^64, independent of all else and used once, so a simulator draws it at
+random. What is dealt of r is shared with fresh uniform words.
 
 All parties multiply words of their shares by coefficients that must be the same to the last bit, and a dealer
 that deals again must deal the same: cosines here come from integers, additions and products alone, which IEEE
@@ -28,14 +29,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from mpc.protocols.opening import Array, Part, Protocol
-from mpc.protocols.truncate import RING, TruncationMask, hide, unmask
+from mpc.protocols.truncate import RING
 
 # Fractional bits of dealt harmonics, and of the coefficients they are multiplied by. |f| must stay below 4.
 HARMONIC_BITS = 30
 COEFFICIENT_BITS = 30
+SUM_BITS = HARMONIC_BITS + COEFFICIENT_BITS
 # Bits of an angle that one table of cosines resolves.
 _TABLE_BITS = 11
 # Of what a dealer deals: bits of a period in raw units, harmonics of one number.
@@ -85,40 +86,24 @@ def derive(r: Array, period_bits: int, count: int) -> tuple[Array, Array]:
     return _rounded(cosines * 2.0**HARMONIC_BITS), _rounded(sines * 2.0**HARMONIC_BITS)
 
 
-def evaluate(
-    x: Array,
-    series: Series,
-    scale_bits: int,
-    result_bits: int,
-    dealt: HarmonicMask,
-    mask: TruncationMask,
-    first: bool,
-) -> Protocol[Array]:
-    """This party's share of f(x) with `result_bits` fractional bits, (n,) uint64.
+def evaluate(x: Array, series: Series, scale_bits: int, dealt: HarmonicMask, first: bool) -> Protocol[Array]:
+    """This party's share of f(x) with SUM_BITS fractional bits, (n,) uint64.
 
-    x has `scale_bits` fractional bits and must lie where the series is fitted; the mask is for the divisor
-    `quotient_divisor(result_bits)`. `first` is true for one party, who adds public terms. Off by the series'
-    own error and by less than one unit of the result.
+    x has `scale_bits` fractional bits and must lie where the series is fitted. `first` is true for one party,
+    who adds public terms. Off by the series' own error.
     """
     (c,) = yield [Part(x + dealt.r)]
     cosines, sines = harmonics(c, series.log_period + scale_bits, series.count)
     of_cosines, of_sines = series.coefficients()
     by_cosine = _rounded(of_cosines[:, None] * cosines + of_sines[:, None] * sines)
     by_sine = _rounded(of_cosines[:, None] * sines - of_sines[:, None] * cosines)
-    total = (by_cosine * dealt.cosines).sum(axis=0) + (by_sine * dealt.sines).sum(axis=0)
-    divisor = quotient_divisor(result_bits)
-    if first:
-        total = total + np.uint64((series.constant << HARMONIC_BITS) % RING)
-    hidden = hide(torch.from_numpy(total.view(np.int64)), mask, first)
-    (opened,) = yield [Part(hidden.numpy().view(np.uint64))]
-    quotient = unmask(torch.from_numpy(opened.view(np.int64)), divisor, mask, first)
-    result: Array = quotient.numpy().view(np.uint64)
-    return result
+    total: Array = (by_cosine * dealt.cosines).sum(axis=0) + (by_sine * dealt.sines).sum(axis=0)
+    return total + np.uint64((series.constant << HARMONIC_BITS) % RING) if first else total
 
 
 def quotient_divisor(result_bits: int) -> int:
     """What brings products of coefficients and harmonics, 2^60 for 1, to 2^result_bits for 1."""
-    return 1 << (HARMONIC_BITS + COEFFICIENT_BITS - result_bits)
+    return 1 << (SUM_BITS - result_bits)
 
 
 def harmonics(words: Array, period_bits: int, count: int) -> tuple[Array, Array]:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from mpc.protocols.opening import Array, Part, Protocol
+
 # Raw values must lie in [-2^62, 2^62): the offset makes them non-negative with the top bit free.
 OFFSET = 1 << 62
 RING = 1 << 64
@@ -44,6 +46,14 @@ def truncate(
     Ghosh, Keller, Rachuri, Scholl, ePrint 2020/338, section 5; a dealer in place of edaBits.)
     """
     return unmask(open_sum(hide(share, mask, first)), divisor, mask, first)
+
+
+def divided(x: Array, divisor: int, mask: TruncationMask, first: bool) -> Protocol[Array]:
+    """As `truncate`, of words (uint64, any shape), to run beside other protocols."""
+    hidden = hide(torch.from_numpy(x.view(np.int64)), mask, first)
+    (c,) = yield [Part(hidden.numpy().view(np.uint64))]
+    quotient: Array = unmask(torch.from_numpy(c.view(np.int64)), divisor, mask, first).numpy().view(np.uint64)
+    return quotient
 
 
 def hide(share: torch.Tensor, mask: TruncationMask, first: bool) -> torch.Tensor:

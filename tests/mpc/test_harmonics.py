@@ -22,8 +22,8 @@ from mpc.protocols.harmonics import (
     harmonics,
     quotient_divisor,
 )
-from mpc.protocols.opening import Array
-from mpc.protocols.truncate import TruncationMask
+from mpc.protocols.opening import Array, Protocol
+from mpc.protocols.truncate import TruncationMask, divided
 
 SCALE = 1 << 16
 
@@ -57,6 +57,13 @@ SERIES: dict[str, tuple[Series, Callable[[Array], Array]]] = {
 }
 
 
+def _divided_series(
+    x: Array, own: Series, mask: HarmonicMask, quotient: TruncationMask, first: bool
+) -> Protocol[Array]:
+    total = yield from evaluate(x, own, 16, mask, first)
+    return (yield from divided(total, quotient_divisor(16), quotient, first))
+
+
 def values(
     own: Series, raw: Array, parties: int, seed: int = 0, record: list[list[Array]] | None = None
 ) -> Array:
@@ -66,7 +73,7 @@ def values(
     quotients = dealt(Request("truncation", ((raw.size,),), divisor=quotient_divisor(16)), parties, seed + 1)
     shares = shared(raw.astype(np.int64).view(np.uint64), parties, seed)
     protocols = [
-        evaluate(share, own, 16, 16, HarmonicMask(*words(mask)), TruncationMask(*quotient), rank == 0)
+        _divided_series(share, own, HarmonicMask(*words(mask)), TruncationMask(*quotient), rank == 0)
         for rank, (share, mask, quotient) in enumerate(zip(shares, masks, quotients, strict=True))
     ]
     return np.sum(run(protocols, record), axis=0, dtype=np.uint64).view(np.int64)
