@@ -94,7 +94,7 @@ def waiting(tensor: Any) -> Waiting | None:
 
 def quotient(crypten: Any, raw: torch.Tensor, divisor: int, scale: int) -> Any:
     """The secret tensor raw / divisor, whose values carry the factor `scale`; it waits."""
-    tensor = crypten.mpc.MPCTensor.from_shares(raw[:0], precision=scale.bit_length() - 1)
+    tensor = crypten.mpc.MPCTensor.from_shares(raw, precision=scale.bit_length() - 1)
     tensor._tensor = _kind(crypten)(Waiting(raw, divisor), tensor.encoder)
     return tensor
 

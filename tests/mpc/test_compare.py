@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from sharing import dealt, run, shared, words
 
 from mpc.dealer.tuples import Request
-from mpc.protocols.compare import MASK_PLANES, ComparisonMask, negative
+from mpc.protocols.compare import (
+    MASK_PLANES,
+    ComparisonMask,
+    QuotientMask,
+    negative,
+    negative_quotient,
+)
 from mpc.protocols.opening import Array
 
 EDGES = [0, 1, -1, 2, -2, 2**16, -(2**16), 2**62, -(2**62), 2**63 - 1, -(2**63), -(2**63) + 1]
@@ -34,6 +40,59 @@ def check(x: Array, parties: int, seed: int = 0) -> None:
     bit, selected = compare(x, parties, seed)
     assert np.array_equal(bit, (x.view(np.int64) < 0).astype(np.uint64))
     assert np.array_equal(selected.view(np.int64), np.minimum(x.view(np.int64), 0))
+
+
+def check_quotients(
+    x: Array, divisor: int, parties: int, seed: int = 0, record: list[list[Array]] | None = None
+) -> None:
+    """Signs exact, quotients within a unit or two, what is selected the quotient itself."""
+    masks = dealt(Request("comparison", ((x.size,),), divisor=divisor), parties, seed)
+    protocols = [
+        negative_quotient(
+            share, divisor, ComparisonMask(*words(mask[:5])), QuotientMask(*words(mask[5:])), rank == 0
+        )
+        for rank, (share, mask) in enumerate(zip(shared(x, parties, seed), masks, strict=True))
+    ]
+    results = [np.sum(one, axis=0, dtype=np.uint64) for one in zip(*run(protocols, record), strict=True)]
+    bit, selected, quotient = results
+    numbers = x.view(np.int64).tolist()
+    assert bit.tolist() == [int(number < 0) for number in numbers]
+    assert np.array_equal(selected, quotient * bit)
+    unit = 1 if divisor & (divisor - 1) == 0 else 2
+    for number, found in zip(numbers, quotient.view(np.int64).tolist(), strict=True):
+        assert abs(found * divisor - number) < unit * divisor
+
+
+QUOTIENT_EDGES = [0, 1, -1, 2**16, -(2**16), 2**16 - 1, 2**61, -(2**61), 2**62 - 1, -(2**62)]
+
+
+@pytest.mark.parametrize("parties", [1, 2, 3])
+@pytest.mark.parametrize("divisor", [2, 3, 1 << 16, 10 << 16, (1 << 62) - 1])
+def test_quotients_on_the_way_at_the_edges(divisor: int, parties: int) -> None:
+    for seed in range(20):
+        check_quotients(np.array(QUOTIENT_EDGES).view(np.uint64), divisor, parties, seed)
+
+
+@given(
+    st.lists(st.integers(-(2**62), 2**62 - 1), min_size=1, max_size=70),
+    st.integers(2, 2**62 - 1),
+    st.integers(0, 250),
+)
+def test_any_quotients(values: list[int], divisor: int, seed: int) -> None:
+    check_quotients(np.array(values).view(np.uint64), divisor, 2, seed)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**62 - 1, -(2**62)])
+def test_a_quotient_opens_nothing_more(value: int) -> None:
+    """Four openings of 98 bits, uniform bytes: chi-square, 255 degrees, bounds at 2^-40."""
+    record: list[list[Array]] = []
+    count = 1 << 14
+    check_quotients(np.full(count, value).view(np.uint64), 1 << 16, 2, seed=5, record=record)
+    assert sum(part.nbytes for step in record for part in step) * 8 == 98 * count
+    octets = np.concatenate([part.reshape(-1).view(np.uint8) for step in record for part in step])
+    expected = octets.size / 256
+    statistic = float(((np.bincount(octets, minlength=256) - expected) ** 2 / expected).sum())
+    assert 110 < statistic < 470
 
 
 @pytest.mark.parametrize("parties", [1, 2, 3])

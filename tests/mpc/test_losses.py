@@ -39,14 +39,14 @@ def compute(party: mpc.Party) -> dict[str, Any]:
     for name, (loss, target) in losses.items():
         x = crypten.cryptensor(LOGITS, requires_grad=True)
         value, forward = rounds(party, lambda x=x, loss=loss, target=target: loss(x, target))
-        _, backward = rounds(party, value.backward)
+        _, backward = rounds(party, lambda x=x, value=value: (value.backward(), x.grad.share))
         text, asked = rounds(party, value.get_plain_text)
         again, once_more = rounds(party, value.get_plain_text)
         outcome[name] = x.grad.get_plain_text(), forward, backward, text, asked, again, once_more
     x = crypten.cryptensor(LOGITS, requires_grad=True)
     p = x.sigmoid()
     value, forward = rounds(party, lambda: crypten.nn.BCELoss()(p, bits))
-    _, backward = rounds(party, value.backward)
+    _, backward = rounds(party, lambda: (value.backward(), x.grad.share))
     outcome["after sigmoid"] = x.grad.get_plain_text(), forward, backward, value.get_plain_text()
     outcome["p"] = p.get_plain_text()
     x = crypten.cryptensor(LOGITS, requires_grad=True)

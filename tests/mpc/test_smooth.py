@@ -22,6 +22,8 @@ ROWS[0], ROWS[1, 3], ROWS[2] = 0.0, 300.0, np.arange(10) * -5
 def counted(party: mpc.Party, work: Any) -> tuple[Any, int, int]:
     before = party.cost()
     result = work()
+    # A division that it waits for belongs to it.
+    _ = result.share
     cost = party.cost() - before
     return party.reveal(result), cost.rounds, cost.bytes_sent
 
@@ -100,7 +102,7 @@ def test_rounds_and_bytes(outcome: tuple[int, dict[str, tuple[Any, int, int]]]) 
         assert octets <= others * (2 * test_of(count) + 16 * count + 6 * FRAME + 8)
         assert octets / max(1, others) / count < 41
     _, rounds, octets = found["softmax"]
-    assert rounds == (26 if others else 0)
-    assert octets / max(1, others) / len(ROWS) < 600
+    assert rounds == (16 if others else 0)
+    assert octets / max(1, others) / len(ROWS) < 1200
     assert found["columns"][1:] == found["softmax"][1:]
     assert found["of one"][1:] == found["none"][1:] == (0, 0)
