@@ -177,6 +177,9 @@ def _kind(crypten: Any) -> Any:
             self._own = Waiting(own.raw, own.divisor * int(y))
             return self
 
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return _plain(self).__reduce_ex__(protocol)
+
         def _moved(self, move: Move) -> Any:
             return Quotient(self._own.moved(move), self.encoder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -14,6 +15,11 @@ LEFT = torch.linspace(-3, 3, 12).double().reshape(4, 3)
 RIGHT = torch.linspace(2, -1, 15).double().reshape(3, 5)
 PRODUCT = LEFT @ RIGHT
 BIAS = torch.linspace(-1, 1, 5).double()
+
+
+def put(x: Any, row: Any) -> Any:
+    x[0] = row
+    return x
 
 
 def compute(party: mpc.Party) -> dict[str, Any]:
@@ -68,6 +74,8 @@ def compute(party: mpc.Party) -> dict[str, Any]:
         "added up": lambda x: x.index_add(0, torch.tensor([0, 0]), torch.ones(2, 5)),
         "scattered": lambda x: x.scatter_add(0, torch.zeros(1, 5, dtype=torch.long), torch.ones(1, 5)),
         "wider": lambda x: x.reshape(1, 4, 5) + share(torch.ones(2, 1, 1)),
+        "copied": copy.deepcopy,
+        "set": lambda x: put(x, bias),
         "expanded": lambda x: x.unsqueeze(0).expand(3, 4, 5),
         "sigmoid": lambda x: x.sigmoid(),
     }
@@ -129,6 +137,8 @@ EXPECTED = {
         1,
     ),
     "wider": (PRODUCT + torch.ones(2, 1, 1), 1, 1),
+    "copied": (PRODUCT, 1, 1),
+    "set": (torch.cat([BIAS.reshape(1, 5), PRODUCT[1:]]), 1, 1),
     "expanded": (PRODUCT.expand(3, 4, 5), 1, 1),
     "sigmoid": (PRODUCT.sigmoid(), 6, 3),
 }
