@@ -38,6 +38,7 @@ from mpc.read_layers import replace_layers
 from mpc.reader import replace_readers
 from mpc.rerandomise import replace_replicated
 from mpc.scaled import replace_scaled
+from mpc.settings import replace_settings
 from mpc.smooth import replace_smooth
 from mpc.transport import ChannelCommunicator
 from mpc.updates import replace_updates
@@ -99,6 +100,7 @@ def prepare() -> None:
             if hasattr(module, name):
                 setattr(module, name, ours)
     ArithmeticSharedTensor.div_ = division(crypten)
+    replace_settings(crypten)
     replace_readers(crypten)
     replace_defaults(crypten)
     replace_operations(crypten)
