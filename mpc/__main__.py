@@ -33,6 +33,9 @@ Comparison = Annotated[
         help="tree (few bytes), dcf (one round, two parties), or LATENCY_S,BYTES_PER_S to choose by cost.",
     ),
 ]
+Sharing = Annotated[
+    str, typer.Option("--sharing", help="additive, or replicated: three parties and no dealer.")
+]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for a silent member.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -82,6 +85,7 @@ def run(
     every: Annotated[int, typer.Option("--every", help="Steps from one checkpoint to the next.")] = 10,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints there.")] = False,
     comparison: Comparison = "tree",
+    sharing: Sharing = "additive",
 ) -> None:
     """Run program(party) from a file, which must be the same at all parties, and show what it returns."""
     me, roster = load_identity(identity, secret), Roster.load(parties)
@@ -94,11 +98,13 @@ def run(
     survival = None if checkpoints is None else Survival(checkpoints, every, resume)
     from mpc.choice import Comparing
     from mpc.party import Party
+    from mpc.sharing import checked, opening
 
-    method = Comparing.from_text(comparison, len(roster.parties)).method
+    parties_opening = opening(checked(sharing, len(roster.parties)), len(roster.parties))
+    method = Comparing.from_text(comparison, parties_opening).method
     digest = hashlib.sha256(source).hexdigest()
     with _listen(me, roster) as listener:
-        party = Party.join(me, listener, roster, timeout, program=digest, comparison=method)
+        party = Party.join(me, listener, roster, timeout, program=digest, comparison=method, sharing=sharing)
     party.survival = survival
     try:
         result = function(party)

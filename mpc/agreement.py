@@ -15,11 +15,13 @@ class Disagreement(ValueError):
     """The parties hold different programs, rosters or versions; names the facts and who says what."""
 
 
-def facts(roster: Roster, program: str | None, comparison: str | None = None) -> dict[str, str]:
+def facts(
+    roster: Roster, program: str | None, comparison: str | None = None, sharing: str | None = None
+) -> dict[str, str]:
     """What this party brings: digests (hexadecimal SHA-256) of roster and program, versions, settings."""
     versions = {name: importlib.metadata.version(name) for name in VERSIONS_OF}
     own = {"roster": roster.digest(), "python": platform.python_version(), **versions}
-    given = {"program": program, "comparison": comparison}
+    given = {"program": program, "comparison": comparison, "sharing": sharing}
     return own | {name: fact for name, fact in given.items() if fact is not None}
 
 

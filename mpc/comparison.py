@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from mpc.protocols import compare, compare_dcf
-from mpc.protocols.compare import Sign
+from mpc.protocols.compare import Sign, SignedQuotient
 from mpc.protocols.opening import Array, Protocol, Result, together
 from mpc.waiting import Waiting, waiting
 
@@ -45,9 +45,12 @@ def negatives(crypten: Any, x: Any) -> Negative:
 
 def _with_quotient(crypten: Any, own: Waiting) -> tuple[Sign, torch.Tensor]:
     """The tests of what is to be divided, and the share of its quotient."""
-    provider, raw = crypten.mpc.get_default_provider(), own.whole()
+    provider = crypten.mpc.get_default_provider()
+    raw = provider.summed(own.whole())
     mask, of_quotient = provider.quotient_comparison(raw.nelement(), own.divisor)
     protocol = compare.negative_quotient(words_of(raw), own.divisor, mask, of_quotient, is_first(crypten))
+    if provider.deals:
+        protocol = idle(SignedQuotient(*[np.zeros_like(words_of(raw))] * 3))
     (result,) = run_together(crypten, [protocol])
     return Sign(result.negative, result.selected), tensor_of(result.quotient, raw.size())
 
@@ -56,8 +59,17 @@ def sign_test(crypten: Any, words: Array) -> Protocol[Sign]:
     """The protocol that the parties agreed on for so many tests."""
     provider = crypten.mpc.get_default_provider()
     if by_key(crypten, words.size):
-        return compare_dcf.negative(words, provider.sign_keys(words.size), is_first(crypten))
-    return compare.negative(words, provider.comparison(words.size), is_first(crypten))
+        keys = provider.sign_keys(words.size)
+        protocol = compare_dcf.negative(words, keys, is_first(crypten))
+    else:
+        protocol = compare.negative(words, provider.comparison(words.size), is_first(crypten))
+    return idle(Sign(*[np.zeros_like(words)] * 2)) if provider.deals else protocol
+
+
+def idle(result: Result) -> Protocol[Result]:
+    """What a party that deals takes part in: no opening; it gets shares of zero."""
+    yield from ()
+    return result
 
 
 def by_key(crypten: Any, count: int) -> bool:

@@ -86,7 +86,8 @@ def divide_all(crypten: Any, shares: list[torch.Tensor], divisors: list[int]) ->
     communicator, provider = crypten.communicator.get(), crypten.mpc.get_default_provider()
     first = communicator.get_rank() == 0
     masks = [
-        provider.truncation_mask(share.shape, number) for share, number in zip(shares, divisors, strict=True)
+        provider.truncation_mask(share.shape, number, share)
+        for share, number in zip(shares, divisors, strict=True)
     ]
     hidden = [hide(share, mask, first) for share, mask in zip(shares, masks, strict=True)]
     opened = communicator.all_reduce(hidden, batched=True)

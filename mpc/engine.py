@@ -28,18 +28,20 @@ from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
 from mpc.division import divide_all, division
 from mpc.gpu import replace_convolutions
+from mpc.helperless import replace_for_pair
 from mpc.losses import replace_losses
 from mpc.maximum import contest, replace_maximum
 from mpc.pooling import replace_pooling
 from mpc.products import replace_products
 from mpc.provider import CPU, NAME, DealerProvider, Providers, require_cpu
-from mpc.randomness import KEY_BYTES, Stream
+from mpc.randomness import KEY_BYTES, Stream, Zeros
 from mpc.read_layers import replace_layers
 from mpc.reader import replace_readers
 from mpc.rerandomise import replace_replicated
 from mpc.scaled import replace_scaled
 from mpc.settings import replace_settings
 from mpc.smooth import replace_smooth
+from mpc.third import ThirdDealer, ThirdProvider
 from mpc.transport import ChannelCommunicator
 from mpc.updates import replace_updates
 from mpc.waiting import settle
@@ -73,7 +75,7 @@ class SharedKeys:
 
     Sharings of zero as in Araki, Furukawa, Lindell, Nof, Ohara, ePrint 2016/768, section 2.2.
     `previous` and `next` are shared with the neighbours in rank order, `coins` with everybody, `local` with
-    nobody.
+    nobody. An empty key stands for zeros in the place of a stream.
     """
 
     previous: bytes
@@ -116,6 +118,7 @@ def prepare() -> None:
     replace_updates(crypten)
     replace_replicated(crypten)
     replace_convolutions(crypten)
+    replace_for_pair(crypten)
 
 
 def open_door(join: Callable[[], Callable[[], None]]) -> None:
@@ -125,14 +128,20 @@ def open_door(join: Callable[[], Callable[[], None]]) -> None:
 
 
 def start(
-    communicator: ChannelCommunicator, dealer: DealerClient, keys: SharedKeys, comparing: Comparing
+    communicator: ChannelCommunicator,
+    dealer: DealerClient | ThirdDealer,
+    keys: SharedKeys,
+    comparing: Comparing,
 ) -> None:
     """Make this process a computing party; one process is one party at a time."""
     if _Door.communicator is not None:
         raise RuntimeError("this process is a party already: one process runs one party")
     prepare()
     _Door.communicator = communicator
-    provider = DealerProvider(crypten, dealer, comparing)
+    if isinstance(dealer, ThirdDealer):
+        provider: DealerProvider = ThirdProvider(crypten, dealer, comparing)
+    else:
+        provider = DealerProvider(crypten, dealer, comparing)
     vars(crypten.mpc)["__SUPPORTED_PROVIDERS"] = Providers(provider, substitute=_Door.join is not None)
     set_streams(keys)
 
@@ -256,13 +265,17 @@ def set_streams(keys: SharedKeys, index: int = 0) -> None:
     # Coins need no secrecy among the parties; CrypTen hands them to torch, which wants its own generator.
     seed = hashlib.blake2b(keys.coins + index.to_bytes(8, "big"), digest_size=8).digest()
     own = {
-        "prev": Stream(keys.previous, index),
-        "next": Stream(keys.next, index),
-        "local": Stream(keys.local, index),
+        "prev": _stream(keys.previous, index),
+        "next": _stream(keys.next, index),
+        "local": _stream(keys.local, index),
         "global": torch.Generator().manual_seed(int.from_bytes(seed, "little", signed=True)),
     }
     for name, generator in own.items():
         crypten.generators[name] = {CPU: generator}
+
+
+def _stream(key: bytes, index: int) -> Stream | Zeros:
+    return Stream(key, index) if key else Zeros()
 
 
 def _random_ring_element(

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from mpc.dealer.tuples import Request
 from mpc.descent import Linear
 from mpc.network import Network as Layers
 from mpc.party import Party, run_local
+from mpc.sharing import ADDITIVE
 
 # The fewest periods to rehearse before those that are counted, as many again.
 WARM_PERIODS = 4
@@ -59,6 +61,7 @@ def forecast(
     period: int = 1,
     timeout_s: float = 600.0,
     comparison: str | Network = TREE,
+    sharing: str = ADDITIVE,
 ) -> Forecast:
     """Rehearse `training(party, n)` for few steps n on this machine, and tell the cost of `steps` of them.
 
@@ -66,23 +69,24 @@ def forecast(
     so rounds and bytes come out exactly, but for what is ordered from the dealer ahead of the last step and
     for a training that stops early. `period` is the number of steps after which they repeat, such as
     `check_every`; `steps` must be a multiple of it. The seconds are those of this machine and its loopback.
-    The cost is the first party's, who hears from the dealer what the others hear and more. `comparison` is
-    that of `mpc.Party.join`.
+    The cost is the first party's, who hears from the dealer what the others hear and more. `comparison` and
+    `sharing` are those of `mpc.Party.join`.
     """
     if steps < period or steps % period:
         raise ValueError(f"steps must be a multiple of the period {period}, got {steps}")
     periods, warm = steps // period, WARM_PERIODS
+    rehearse = partial(
+        _rehearse, training, parties=parties, timeout_s=timeout_s, comparison=comparison, sharing=sharing
+    )
     while periods > 2 * warm:
-        (shorter, fewer), (longer, more) = (
-            _rehearse(training, period * count, parties, timeout_s, comparison) for count in (warm, 2 * warm)
-        )
+        (shorter, fewer), (longer, more) = (rehearse(period * count) for count in (warm, 2 * warm))
         tuples = Counter({request: count // warm for request, count in (more - fewer).items()})
         if warm >= (foresees := _periods_until_foreseen(tuples.total())):
             once = _one_of(warm, longer - shorter, shorter.seconds_s / warm)
             start_tuples = Counter({request: fewer[request] - warm * tuples[request] for request in fewer})
             return Forecast(shorter - once.times(warm), once, periods, start_tuples, tuples)
         warm = foresees
-    cost, tuples = _rehearse(training, steps, parties, timeout_s, comparison)
+    cost, tuples = rehearse(steps)
     return Forecast(cost, Cost(), 0, tuples)
 
 
@@ -105,6 +109,7 @@ def forecast_linear(
     outputs: int = 1,
     parties: int = 2,
     comparison: str | Network = TREE,
+    sharing: str = ADDITIVE,
 ) -> Forecast:
     """For a linear model's `fit` on shared tables of these sizes; with `patience`, if it never stops."""
 
@@ -114,7 +119,7 @@ def forecast_linear(
         own.fit(x, y, None if model.patience is None else (x, y))
 
     period = 1 if model.patience is None else model.check_every
-    return forecast(training, model.steps, parties, period, comparison=comparison)
+    return forecast(training, model.steps, parties, period, comparison=comparison, sharing=sharing)
 
 
 def forecast_network(
@@ -126,6 +131,7 @@ def forecast_network(
     steps: int,
     parties: int = 2,
     comparison: str | Network = TREE,
+    sharing: str = ADDITIVE,
     **settings: Any,
 ) -> Forecast:
     """For `mpc.network.Network.fit` with `settings`, on shared inputs of shape (rows, *inputs)."""
@@ -134,7 +140,7 @@ def forecast_network(
         x, y = _stand_in(party, (rows, *inputs)), _stand_in(party, (rows, outputs))
         Layers.share(party, model, owner=0).fit(x, y, steps=few, **settings)
 
-    return forecast(training, steps, parties, comparison=comparison)
+    return forecast(training, steps, parties, comparison=comparison, sharing=sharing)
 
 
 def _rehearse(
@@ -143,13 +149,14 @@ def _rehearse(
     parties: int,
     timeout_s: float,
     comparison: str | Network,
+    sharing: str,
 ) -> tuple[Cost, Counter[Request]]:
     def program(party: Party) -> tuple[Cost, Counter[Request]]:
         training(party, steps)
         return party.cost(), party.dealt()
 
     first: tuple[Cost, Counter[Request]] = run_local(
-        program, parties, timeout_s=timeout_s, comparison=comparison
+        program, parties, timeout_s=timeout_s, comparison=comparison, sharing=sharing
     )[0]
     return first
 

@@ -93,7 +93,7 @@ def _pair_tests(crypten: Any, x: Any, one: Array, other: Array) -> torch.Tensor:
     if own is not None and own.divisor > x.encoder.scale:
         settle(crypten, [x])
         own = None
-    raw = x.share if own is None else own.whole()
+    raw = x.share if own is None else crypten.mpc.get_default_provider().summed(own.whole())
     difference = raw[..., torch.from_numpy(one)] - raw[..., torch.from_numpy(other)]
     protocols: list[Any] = [sign_test(crypten, words_of(difference))]
     if own is not None:

@@ -17,11 +17,15 @@ from mpc.cost import Cost, Network, table
 from mpc.dealer.client import DealerClient, deal_alone, join_dealer
 from mpc.dealer.service import serve
 from mpc.dealer.tuples import Request
+from mpc.helperless import for_pair
 from mpc.mesh import call, check_identity, connect_all
+from mpc.pairwise import PairCommunicator
 from mpc.processes import Exchange, Meeting, Task, run_processes
 from mpc.randomness import KEY_BYTES, new_key
 from mpc.roster import Member, Roster
+from mpc.sharing import ADDITIVE, REPLICATED, checked, opening
 from mpc.survival import Survival
+from mpc.third import ThirdDealer
 from mpc.transport import ChannelCommunicator
 from pqc import Identity, Listener, PublicIdentity, TrustStore
 from pqc.channel import Channel
@@ -36,7 +40,7 @@ class Party:
         self,
         names: tuple[str, ...],
         communicator: ChannelCommunicator,
-        dealer: DealerClient,
+        dealer: DealerClient | ThirdDealer,
         dealer_channel: Channel | None,
         identity: Identity,
         agreed: dict[str, str],
@@ -62,25 +66,38 @@ class Party:
         timeout_s: float = 60.0,
         program: str | None = None,
         comparison: str | Network = TREE,
+        sharing: str = ADDITIVE,
     ) -> Party:
         """Connect to all other parties and the dealer, and start the engine in this process.
 
         `listener` must be bound to this party's address in the roster and trust its members; only the last
         party needs none. `program` is a digest of what is to be computed. `comparison` is "tree" for few
         bytes, between two parties "dcf" for one round, or the network for which to choose by cost
-        (mpc.choice). Both, the roster and the versions must be the same everywhere, or Disagreement says what
-        differs. Raises ValueError if the identity is not the roster's, PeerRefused for a peer that is not who
-        the roster says, TimeoutError naming who does not come within `timeout_s`. A party silent for that
-        long later is lost.
+        (mpc.choice). `sharing` is "additive", or among three parties "replicated", where the third one takes
+        the dealer's place and no dealer is called (mpc.protocols.replicated). All of these, the roster and
+        the versions must be the same everywhere, or Disagreement says what differs. Raises ValueError if the
+        identity is not the roster's or the roster lacks a dealer, PeerRefused for a peer that is not who the
+        roster says, TimeoutError naming who does not come within `timeout_s`. A party silent for that long
+        later is lost.
         """
         check_identity(identity, roster)
-        comparing = Comparing(comparison, len(roster.parties))
+        replicated = checked(sharing, len(roster.parties)) == REPLICATED
+        comparing = Comparing(comparison, opening(sharing, len(roster.parties)))
+        if len(roster.parties) > 1 and roster.dealer is None and not replicated:
+            raise ValueError(
+                f"{len(roster.parties)} parties need a dealer, and the roster names none: "
+                f"only sharing {REPLICATED!r} does without"
+            )
         rank = roster.names.index(identity.name)
         named = connect_all(identity, listener, roster, roster.parties, timeout_s)
         channels = {roster.names.index(name): channel for name, channel in named.items()}
-        communicator = ChannelCommunicator(rank, channels, timeout_s)
-        agreed = facts(roster, program, comparing.fact())
+        communicator = (PairCommunicator if replicated else ChannelCommunicator)(rank, channels, timeout_s)
+        agreed = facts(roster, program, comparing.fact(), sharing)
         agree(communicator, roster.names, agreed)
+        if isinstance(communicator, PairCommunicator):
+            third = ThirdDealer(communicator)
+            engine.start(communicator, third, _agree_on_keys(communicator), comparing)
+            return cls(roster.names, communicator, third, None, identity, agreed)
         dealer_channel = _call_dealer(identity, roster, timeout_s)
         if dealer_channel:
             communicator.watch(dealer_channel)
@@ -185,12 +202,14 @@ def run_local(
     names: Sequence[str] | None = None,
     timeout_s: float = 300.0,
     comparison: str | Network = TREE,
+    sharing: str = ADDITIVE,
 ) -> list[Any]:
     """Run `program(party)` as 1, 2 or 3 processes on this machine; their results in rank order.
 
     With `inputs`, party i runs `program(party, inputs[i])`, and no other process gets inputs[i]. Each party,
     and the dealer where there are two or more, is a process of its own with a fresh identity; they talk over
-    loopback through post-quantum channels. `comparison` is that of `Party.join`. Raises ProcessFailed with
+    loopback through post-quantum channels. `comparison` and `sharing` are those of `Party.join`; with
+    "replicated" there is no dealer. Raises ProcessFailed with
     the failing party's name, traceback and exit code, TimeoutError after `timeout_s` seconds; no process
     outlives the call.
     """
@@ -201,16 +220,26 @@ def run_local(
         raise ValueError(f"{parties} parties need as many different names other than {DEALER!r}, got {names}")
     if inputs is not None and len(inputs) != parties:
         raise ValueError(f"{parties} parties need as many inputs, got {len(inputs)}")
-    Comparing(comparison, parties)  # refuses what cannot be before any process starts
+    Comparing(
+        comparison, opening(checked(sharing, parties), parties)
+    )  # refuses what cannot be before any process starts
     tasks = [
         Task(
             name,
             _run_party,
-            (program, name, () if inputs is None else (inputs[rank],), parties, timeout_s, comparison),
+            (
+                program,
+                name,
+                () if inputs is None else (inputs[rank],),
+                parties,
+                timeout_s,
+                comparison,
+                sharing,
+            ),
         )
         for rank, name in enumerate(names)
     ]
-    if parties > 1:
+    if parties > 1 and sharing != REPLICATED:
         tasks.append(Task(DEALER, run_dealer, (parties, timeout_s)))
     return run_processes(tasks, timeout_s)[:parties]
 
@@ -223,12 +252,13 @@ def _run_party(
     parties: int,
     timeout_s: float,
     comparison: str | Network = TREE,
+    sharing: str = ADDITIVE,
 ) -> Any:
     # Several processes share the cores; more threads than that only fight over them.
     torch.set_num_threads(1)
     identity, listener, roster = meet(meeting, name, parties)
     with listener:
-        party = Party.join(identity, listener, roster, timeout_s, comparison=comparison)
+        party = Party.join(identity, listener, roster, timeout_s, comparison=comparison, sharing=sharing)
     try:
         result = program(party, *inputs)
     except BaseException:
@@ -274,7 +304,11 @@ def meet(meeting: Exchange, name: str, parties: int) -> tuple[Identity, Listener
         Member(public.name, public.fingerprint, tuple(address))
         for public, address in zip(publics, addresses, strict=True)
     ]
-    return identity, listener, Roster(tuple(members[:parties]), members[parties] if parties > 1 else None)
+    return (
+        identity,
+        listener,
+        Roster(tuple(members[:parties]), members[parties] if len(members) > parties else None),
+    )
 
 
 def _call_dealer(identity: Identity, roster: Roster, timeout_s: float) -> Channel | None:
@@ -298,4 +332,5 @@ def _agree_on_keys(communicator: ChannelCommunicator) -> engine.SharedKeys:
         if len(message) != expected:
             raise ValueError(f"rank {peer} sent keys of {len(message)} bytes, expected {expected}")
         coins = bytes(a ^ b for a, b in zip(coins, message, strict=False))
-    return engine.SharedKeys(received[previous][KEY_BYTES:], own, coins, new_key())
+    keys = engine.SharedKeys(received[previous][KEY_BYTES:], own, coins, new_key())
+    return for_pair(keys, rank) if isinstance(communicator, PairCommunicator) else keys

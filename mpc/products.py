@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mpc.protocols.product import Factor, Layer, LayerMask, layer, multiply, pair
+from mpc.protocols.product import Factor, Layer, LayerMask, Product, layer, multiply, pair
 from mpc.waiting import quotient
 
 _PRODUCTS = ("mul", "matmul", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d")
@@ -77,7 +77,7 @@ def _layer_forward(crypten: Any, op: str, original: Callable[..., Any]) -> Calla
         opened = _open(crypten, [input.share - mask.a, other.share - mask.b])
         x, y = (Factor(*both) for both in zip(opened, (mask.a, mask.b), strict=True))
         own, scale = layer(op, *sizes, options), input.encoder._scale
-        share = multiply(own.forward, x, y, mask.forward, _is_first(crypten))
+        share = _multiply(crypten, own.forward, x, y, mask.forward)
         plain = [input, other]
         if op == "conv2d":
             plain += [options.get(name, (one, one)) for name, one in _ORDER] + [1]
@@ -98,13 +98,13 @@ def _layer_backward(crypten: Any, original: Callable[..., Any]) -> Callable[...,
         ctx.save_multiple_for_backward(kept.plain)
         if grad_output.encoder._scale != kept.scale:
             return original(ctx, grad_output)
-        own, mask, first = kept.layer, kept.mask, _is_first(crypten)
+        own, mask = kept.layer, kept.mask
         (opened,) = _open(crypten, [grad_output.share - mask.g])
         g, shares = Factor(opened, mask.g), {}
         if mask.left is not None:
-            shares[0] = multiply(own.left, g, kept.y, mask.left, first)
+            shares[0] = _multiply(crypten, own.left, g, kept.y, mask.left)
         if mask.right is not None:
-            shares[1] = multiply(own.right, kept.x, g, mask.right, first)
+            shares[1] = _multiply(crypten, own.right, kept.x, g, mask.right)
         return tuple(
             quotient(crypten, shares[place], kept.scale, kept.scale) if place in shares else None
             for place in range(2)
@@ -149,6 +149,12 @@ def _open(crypten: Any, shares: list[torch.Tensor]) -> list[torch.Tensor]:
     """All of them in one message."""
     opened: list[torch.Tensor] = crypten.communicator.get().all_reduce(shares, batched=True)
     return opened
+
+
+def _multiply(crypten: Any, f: Product, x: Factor, y: Factor, dealt: torch.Tensor) -> torch.Tensor:
+    """A party that deals has all that it needs of the masks' product already."""
+    deals = crypten.mpc.get_default_provider().deals
+    return dealt if deals else multiply(f, x, y, dealt, _is_first(crypten))
 
 
 def _is_first(crypten: Any) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 import torch
 
 from mpc.choice import Comparing
-from mpc.dealer.client import DealerClient
 from mpc.dealer.tuples import Request, Shape
 from mpc.protocols.compare import ComparisonMask, QuotientMask
 from mpc.protocols.compare_dcf import SignKey, tuples_for
@@ -23,13 +22,24 @@ NAME = "DEALER"
 CPU = torch.device("cpu")
 
 
+class Dealer(Protocol):
+    """Where tuples come from."""
+
+    def deal(self, request: Request) -> list[torch.Tensor]:
+        """This party's shares of all parts of one tuple."""
+        ...
+
+
 class DealerProvider:
     """CrypTen's interface for correlated randomness, served by the dealer.
 
     `crypten` is the module, from whose types the tuples are made. `comparing` says how numbers are compared.
     """
 
-    def __init__(self, crypten: Any, dealer: DealerClient, comparing: Comparing) -> None:
+    deals = False
+    """Whether this party deals itself, and holds zero of what is shared (mpc.third)."""
+
+    def __init__(self, crypten: Any, dealer: Dealer, comparing: Comparing) -> None:
         self._dealer = dealer
         self.comparing = comparing
         self._arithmetic = crypten.mpc.primitives.ArithmeticSharedTensor
@@ -64,8 +74,12 @@ class DealerProvider:
         bitwise, additive = self._dealer.deal(Request("bit", (tuple(size),)))
         return self._arithmetic.from_shares(additive, precision=0), self._binary.from_shares(bitwise)
 
-    def truncation_mask(self, size: torch.Size, divisor: int) -> TruncationMask:
-        """Shares of r, floor(r / divisor) and r's top bit."""
+    def summed(self, share: torch.Tensor) -> torch.Tensor:
+        """A share of the same value where those who open it have all of it."""
+        return share
+
+    def truncation_mask(self, size: Shape, divisor: int, own: torch.Tensor | None = None) -> TruncationMask:
+        """Shares of r, floor(r / divisor) and r's top bit, to cover a value of which this party has `own`."""
         return TruncationMask(*self._dealer.deal(Request("truncation", (tuple(size),), divisor=divisor)))
 
     def comparison(self, count: int) -> ComparisonMask:

@@ -64,6 +64,18 @@ class Stream:
             self._encryptor.update_into(zeros[:piece], out[start:])
 
 
+class Zeros:
+    """In the place of a stream: zeros, for a party whose share is zero whatever the others' is."""
+
+    def words(self, size: Sequence[int]) -> torch.Tensor:
+        """Zeros (int64) of shape `size`."""
+        return torch.zeros(tuple(size), dtype=torch.long)
+
+    def bits(self, size: Sequence[int], bitlength: int) -> torch.Tensor:
+        """Zeros (int64) of shape `size`."""
+        return self.words(size)
+
+
 def new_key() -> bytes:
     """32 bytes from the operating system."""
     return secrets.token_bytes(KEY_BYTES)

@@ -7,7 +7,7 @@ fingerprint = "3f2a-91c0-..."        # 16 groups of 4 hexadecimal digits, compar
 [parties.hospital-b]
 ...
 
-[dealer.helper]                      # where there are two parties or more
+[dealer.helper]                      # for two parties, and for three that share additively
 ...
 """
 
@@ -43,7 +43,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Roster:
-    """The computing parties in rank order, and the dealer (None only for a single party)."""
+    """The computing parties in rank order, and the dealer (None for one party, or for three without)."""
 
     parties: tuple[Member, ...]
     dealer: Member | None = None
@@ -54,8 +54,8 @@ class Roster:
             raise ValueError(f"a roster has 1 to {MAX_PARTIES} parties, got {len(self.parties)}")
         if len(set(names)) != len(names):
             raise ValueError(f"every member needs a name of its own, got {names}")
-        if len(self.parties) > 1 and self.dealer is None:
-            raise ValueError(f"{len(self.parties)} parties need a dealer, and the roster names none")
+        if len(self.parties) == 2 and self.dealer is None:
+            raise ValueError("2 parties need a dealer, and the roster names none")
         self.trust()
 
     @property

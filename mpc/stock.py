@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from he.progress import progress
-from mpc.dealer.client import split_words
+from mpc.dealer.client import DealerClient, split_words
 from mpc.dealer.schedule import AHEAD_TUPLES, AHEAD_WORDS, Numbered, words_of
 from mpc.dealer.service import pack_words
 from mpc.dealer.tuples import Request, draw_derived, draw_free, sent_sizes
@@ -73,19 +73,20 @@ class Stock:
         What a training wants `mpc.forecast` tells, or `Party.dealt` after one like it. The first party's
         folder takes `stock_bytes(wanted)`, each other's `stock_bytes(wanted, first=False)`, which is never
         more. Raises ValueError at all parties alike where the former is above the limit of some party, where
-        they do not want the same, or where a folder holds a stock already; OSError where it cannot be
+        they do not want the same, where a folder holds a stock already, or where they compute without a
+        helper; OSError where it cannot be
         written, and then leaves no part of it.
         """
         vault = Vault(Path(folder), party.identity, "stock")
+        dealer = _helper(party)
         content = cls._agree(party, wanted, vault, limit_bytes)
         stock = cls(vault, content, party.rank == 0)
         vault.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        dealer = party._dealer
         dealer.restart(content["key"])
         if stock_bytes(wanted, stock._first):
             # It takes its name when it is whole; without the keys, which come last, it is nothing.
             with new_file(vault.folder / _TUPLES) as file:
-                stock._fill(file, party)
+                stock._fill(file, dealer)
         dealer.restart(new_key())
         tell_all(party, "whole")  # where one party failed, nobody gets further
         vault.save(_USED, msgpack.packb([content["id"], [0] * len(stock._kinds)]))
@@ -97,8 +98,10 @@ class Stock:
         """Inside, tuples come from the folder as long as it has them, and from the dealer after that.
 
         Not in trainings with checkpoints, whose steps may be repeated. Raises ValueError at all parties alike
-        where some party has no stock or one of another dealing, and where another process uses it.
+        where some party has no stock or one of another dealing, where another process uses it, and where the
+        parties compute without a helper.
         """
+        dealer = _helper(party)
         vault = Vault(Path(folder), party.identity, "stock")
         with _alone(vault.folder) as alone:
             there = alone and vault.has(_KEYS)
@@ -110,11 +113,11 @@ class Stock:
             if len({claim["id"] for claim in claims.values()}) > 1 or stock is None:
                 raise ValueError(f"the stocks are of different dealings: {claims}")
             stock._begin(np.array([claim["used"] for claim in claims.values()]).max(axis=0).tolist())
-            party._dealer.stock = stock
+            dealer.stock = stock
             try:
                 yield stock
             finally:
-                party._dealer.stock = None
+                dealer.stock = None
                 if stock._file is not None:
                     stock._file.close()
 
@@ -153,10 +156,10 @@ class Stock:
         identifier = b"".join(bytes(theirs[0]) for theirs in said)
         return {"id": identifier, "key": new_key(), "file_key": new_key(), "wanted": listed}
 
-    def _fill(self, file: BinaryIO, party: Party) -> None:
+    def _fill(self, file: BinaryIO, dealer: DealerClient) -> None:
         with progress("stocking tuples", sum(kind.count for kind in self._kinds)) as tick:
             for batch in _batches(self._kinds):
-                for numbered, parts in zip(batch, party._dealer.sent(batch), strict=True):
+                for numbered, parts in zip(batch, dealer.sent(batch), strict=True):
                     if parts:
                         file.write(self._cipher.encrypt(_nonce(numbered.number), pack_words(parts), None))
                     tick()
@@ -193,6 +196,12 @@ class Stock:
             path = self._vault.folder / _TUPLES
             raise ValueError(f"tuple {kind.number + place} in {path} is damaged") from error
         return split_words(np.frombuffer(content, dtype=np.int64).copy(), sizes)
+
+
+def _helper(party: Party) -> DealerClient:
+    if not isinstance(party._dealer, DealerClient):
+        raise ValueError("a stock is dealt by the helper, which sharing 'replicated' does without")
+    return party._dealer
 
 
 def stock_bytes(wanted: Mapping[Request, int], first: bool = True) -> int:

@@ -67,6 +67,11 @@ class Schedule:
         self._horizon = self._recent.copy()
         return Taken([use, *self._look_ahead()], unwanted, use, foreseen=False)
 
+    def count(self) -> int:
+        """A number for a tuple that nobody foresees."""
+        self._next_number += 1
+        return self._next_number - 1
+
     def outstanding(self) -> list[Numbered]:
         """Tuples ordered and not used, in order."""
         return list(self._ahead)
@@ -128,8 +133,7 @@ class Schedule:
         return order
 
     def _number(self, request: Request) -> Numbered:
-        self._next_number += 1
-        return Numbered(self._next_number - 1, request)
+        return Numbered(self.count(), request)
 
 
 def words_of(request: Request, first: bool = True) -> int:

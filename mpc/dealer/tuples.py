@@ -22,7 +22,7 @@ import torch
 from mpc.protocols import compare, compare_dcf, dcf, harmonics, lookup
 from mpc.protocols import product as layers
 from mpc.protocols.truncate import unsigned_quotient
-from mpc.randomness import Stream
+from mpc.randomness import Stream, Zeros
 
 # A request is refused above this many words in all its parts, 2 GiB.
 MAX_WORDS = 1 << 28
@@ -90,12 +90,12 @@ class _Kind:
     common: Callable[[Request], tuple[Shape, ...]] = lambda request: ()
 
 
-def draw_free(request: Request, stream: Stream) -> list[torch.Tensor]:
+def draw_free(request: Request, stream: Stream | Zeros) -> list[torch.Tensor]:
     """One party's shares of the freely drawn parts."""
     return [stream.bits(part.size, part.bitlength) for part in _KINDS[request.kind].free(request)]
 
 
-def draw_derived(request: Request, stream: Stream) -> list[torch.Tensor]:
+def draw_derived(request: Request, stream: Stream | Zeros) -> list[torch.Tensor]:
     """The shares of the derived parts of a party other than the first."""
     return [stream.words(size) for size in derived_sizes(request)]
 
