@@ -6,7 +6,9 @@ and, apart from them, against the dealer, who sees no message of theirs. The pro
     operation                     protocol                                  source
     sums, public factors          linear maps of shares; nothing is sent    -
     x y, matmul, convolutions     CrypTen's, with dealt products            Beaver, Crypto 1991
-      replicated, if asked for    mpc.rerandomise, three parties            Mohassel, Rindal, ePrint 2018/403
+      three parties, no helper    replicated shares, if agreed:             Araki and others,
+                                  replicated, mpc.helperless                ePrint 2016/768
+      CrypTen's replicated        mpc.rerandomise, three parties            Mohassel, Rindal, ePrint 2018/403
     division by public numbers,   truncate: opened under a dealt mask       Escudero and others,
       rescaling of products                                                 ePrint 2020/338, section 5
     x < y, x = y, ReLU, abs,      compare: x + r opened, then a tree of     Damgard and others, TCC 2006;
@@ -24,6 +26,9 @@ and, apart from them, against the dealer, who sees no message of theirs. The pro
                                   is read: mpc.losses
     random bits, dropout          CrypTen's, with dealt bits                Knott and others, NeurIPS 2021
     cos, sin, erf, x^p            CrypTen's formulas on the above           Knott and others, NeurIPS 2021
+
+    With replicated shares all else is run by two parties, with tuples of the third (mpc.third), and there
+    "the dealer" below is the third party.
 
     By the tree a test takes 4 rounds and 24.5 bytes, sent and received by one of two parties; by keys 1
     round and 16 bytes, and a ReLU no more. For a key the dealer sends one party 2048 bytes, the other 2032.

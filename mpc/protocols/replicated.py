@@ -20,7 +20,7 @@ mpc.protocols.truncate, which is right always. The top bit is multiplied by 2^64
 two rounds, 16 bytes from each of parties 0 and 1 and 10 from party 2 (d = 2^16).
 
 All else is done by parties 0 and 1 with tuples of party 2 (the third party as dealer: Wagh, Gupta, Chandran,
-"SecureNN", ePrint 2018/442; Falcon, ePrint 2004.02229), by the protocols for two parties and a helper. A test
+"SecureNN", ePrint 2018/442; and others, "Falcon", arXiv 2004.02229), by the protocols for two parties and a helper. A test
 by the tree takes four rounds so, where an adder on replicated bits has one for each of its 7 levels or more
 and one at least on the way there and back.
 
