@@ -20,9 +20,10 @@ mpc.protocols.truncate, which is right always. The top bit is multiplied by 2^64
 two rounds, 16 bytes from each of parties 0 and 1 and 10 from party 2 (d = 2^16).
 
 All else is done by parties 0 and 1 with tuples of party 2 (the third party as dealer: Wagh, Gupta, Chandran,
-"SecureNN", ePrint 2018/442; and others, "Falcon", arXiv 2004.02229), by the protocols for two parties and a helper. A test
-by the tree takes four rounds so, where an adder on replicated bits has one for each of its 7 levels or more
-and one at least on the way there and back.
+"SecureNN", ePrint 2018/442; Wagh and others, "Falcon", arXiv 2004.02229), by the protocols for two parties
+and a helper. A test by the tree takes four rounds so, and 12.25 bytes from each of the two. On replicated
+bits the shares would have to be added up by a circuit: a round for each of its 7 levels or more, 24 bytes
+from each of three for its 192 conjunctions, and more for the way there and back.
 
 Security, semi-honest, any one of the three. Party 0 sees e, the other factors' e, c, and what party 2 deals.
 Each e and c has a part that is uniform and new, drawn by parties 1 and 2 from their key (a1, r1); each dealt
