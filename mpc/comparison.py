@@ -15,16 +15,22 @@ import numpy as np
 import torch
 
 from mpc.protocols import compare, compare_dcf
+from mpc.protocols.bits import plane_words
 from mpc.protocols.compare import Sign, SignedQuotient
+from mpc.protocols.gate import gated, gated_quotient
 from mpc.protocols.opening import Array, Protocol, Result, together
-from mpc.waiting import Waiting, waiting
+from mpc.waiting import Waiting, settle, waiting
 
 
 class Negative(NamedTuple):
-    """Secret tensors: `bit` is 1 where the argument is negative, `part` the argument there; else 0."""
+    """Secret tensors: `bit` is 1 where the argument is negative, `part` the argument there; else 0.
+
+    `plane` is the bit shared bitwise, if the test left it so.
+    """
 
     bit: Any
     part: Any
+    plane: Array | None = None
 
 
 def negatives(crypten: Any, x: Any) -> Negative:
@@ -39,8 +45,28 @@ def negatives(crypten: Any, x: Any) -> Negative:
         (sign,) = run_together(crypten, [sign_test(crypten, words_of(x.share))])
     else:
         sign, own.value = _with_quotient(crypten, own)
-    bit, part = (tensor_of(words, x.size()) for words in sign)
-    return Negative(bits_of(crypten, bit), with_share(x, part))
+    bit, part = (tensor_of(words, x.size()) for words in sign[:2])
+    return Negative(bits_of(crypten, bit), with_share(x, part), sign.plane)
+
+
+def gate(crypten: Any, x: Any, test: Negative) -> Any:
+    """x where `test` found its argument negative, else 0; one round, a division that x waits for included."""
+    own, fits = waiting(x), tuple(x.size()) == tuple(test.bit.size())
+    if test.plane is None or not fits or not x.nelement():
+        return x.mul(test.bit)
+    if own is not None and own.base is not None and own.divisor > x.encoder.scale:
+        settle(crypten, [x])
+        own = None
+    provider, count, first = crypten.mpc.get_default_provider(), x.nelement(), is_first(crypten)
+    protocol: Protocol[Array]
+    if own is None:
+        words = words_of(x.share)
+        protocol = gated(words, test.plane, provider.gate(count), first)
+    else:
+        words, mask = words_of(provider.summed(own.whole())), provider.quotient_gate(count, own.divisor)
+        protocol = gated_quotient(words, own.divisor, test.plane, mask, first)
+    (words,) = run_together(crypten, [idle(words * 0) if provider.deals else protocol])
+    return with_share(x, tensor_of(words, x.size()))
 
 
 def _with_quotient(crypten: Any, own: Waiting) -> tuple[Sign, torch.Tensor]:
@@ -50,9 +76,10 @@ def _with_quotient(crypten: Any, own: Waiting) -> tuple[Sign, torch.Tensor]:
     mask, of_quotient = provider.quotient_comparison(raw.nelement(), own.divisor)
     protocol = compare.negative_quotient(words_of(raw), own.divisor, mask, of_quotient, is_first(crypten))
     if provider.deals:
-        protocol = idle(SignedQuotient(*[np.zeros_like(words_of(raw))] * 3))
+        negative, selected, plane = _no_sign(raw.nelement())
+        protocol = idle(SignedQuotient(negative, selected, plane, selected))
     (result,) = run_together(crypten, [protocol])
-    return Sign(result.negative, result.selected), tensor_of(result.quotient, raw.size())
+    return Sign(*result[:3]), tensor_of(result.quotient, raw.size())
 
 
 def sign_test(crypten: Any, words: Array) -> Protocol[Sign]:
@@ -63,7 +90,12 @@ def sign_test(crypten: Any, words: Array) -> Protocol[Sign]:
         protocol = compare_dcf.negative(words, keys, is_first(crypten))
     else:
         protocol = compare.negative(words, provider.comparison(words.size), is_first(crypten))
-    return idle(Sign(*[np.zeros_like(words)] * 2)) if provider.deals else protocol
+    return idle(Sign(*_no_sign(words.size))) if provider.deals else protocol
+
+
+def _no_sign(count: int) -> tuple[Array, Array, Array]:
+    nothing = np.zeros(count, dtype=np.uint64)
+    return nothing, nothing, np.zeros((1, plane_words(count)), dtype=np.uint64)
 
 
 def idle(result: Result) -> Protocol[Result]:
@@ -124,6 +156,7 @@ def replace_comparisons(crypten: Any) -> None:
     tensor.relu = lambda self: self - negatives(crypten, self).part
     tensor.abs = lambda self: self - negatives(crypten, self).part * 2
     gradients.AutogradReLU.forward = staticmethod(_relu_forward(crypten))
+    gradients.AutogradReLU.backward = staticmethod(_relu_backward(crypten))
     gradients.AutogradAbs.forward = staticmethod(_abs_forward(crypten))
 
 
@@ -146,10 +179,19 @@ def _relu_forward(crypten: Any) -> Callable[[Any, Any], Any]:
     def forward(ctx: Any, input: Any) -> Any:
         """As CrypTen's, with the derivative (0 at 0) and the value from one test."""
         opposite = negatives(crypten, -input)
-        ctx.save_for_backward(opposite.bit)
+        ctx.save_for_backward(opposite)
         return -opposite.part
 
     return forward
+
+
+def _relu_backward(crypten: Any) -> Callable[[Any, Any], Any]:
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        """The gradient where the argument was positive; one round."""
+        (opposite,) = ctx.saved_tensors
+        return gate(crypten, grad_output, opposite)
+
+    return backward
 
 
 def _abs_forward(crypten: Any) -> Callable[[Any, Any], Any]:

@@ -21,8 +21,10 @@ import numpy as np
 import torch
 
 from mpc.comparison import (
+    Negative,
     bits_of,
     by_key,
+    gate,
     is_first,
     negatives,
     run_together,
@@ -105,35 +107,35 @@ def _pair_tests(crypten: Any, x: Any, one: Array, other: Array) -> torch.Tensor:
     return tensor_of(sign.negative, difference.size())
 
 
-def knockout(crypten: Any, x: Any) -> tuple[Any, list[Any]]:
-    """The last left along the last dimension, and who won in each round: 1 marks pairs whose second did."""
+def knockout(crypten: Any, x: Any) -> tuple[Any, list[Negative]]:
+    """The last left along the last dimension, and of each round the tests whether a pair's second won."""
     wins = []
     while x.size(-1) > 1:
         even = x.size(-1) // 2 * 2
         first = x[..., 0:even:2]
         test = negatives(crypten, first - x[..., 1:even:2])
-        wins.append(test.bit)
+        wins.append(test)
         best = first - test.part
         x = crypten.cat([best, x[..., even:]], dim=-1) if even < x.size(-1) else best
     return x, wins
 
 
-def places(crypten: Any, wins: list[Any], shape: Sequence[int]) -> Any:
+def places(crypten: Any, wins: list[Negative], shape: Sequence[int]) -> Any:
     """One-hot along the last dimension of `shape`, which played: one product of bits a round but the last."""
     one = bits_of(crypten, torch.full((*shape[:-1], 1), int(is_first(crypten))))
     if not wins:
         return one
     *earlier, final = wins
-    return hand_down(crypten, earlier, crypten.cat([one - final, final], dim=-1))
+    return hand_down(crypten, earlier, crypten.cat([one - final.bit, final.bit], dim=-1))
 
 
-def hand_down(crypten: Any, wins: list[Any], value: Any) -> Any:
+def hand_down(crypten: Any, wins: list[Negative], value: Any) -> Any:
     """`value` of those left after these rounds along the last dimension, each at its place among all who
     played, with 0 at the losers' places: one product a round.
     """
-    for second_wins in reversed(wins):
-        pairs = second_wins.size(-1)
-        second = value[..., :pairs] * second_wins
+    for second_won in reversed(wins):
+        pairs = second_won.bit.size(-1)
+        second = gate(crypten, value[..., :pairs], second_won)
         first = value[..., :pairs] - second
         both = crypten.stack([first, second], dim=-1).reshape(*value.size()[:-1], 2 * pairs)
         rest = value[..., pairs:]

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mpc.comparison import negatives
+from mpc.comparison import Negative, gate, negatives
 from mpc.maximum import TREES, hand_down, knockout, places
 from mpc.protocols.product import Shape, pair
 
@@ -78,9 +78,9 @@ class _Kept(NamedTuple):
 
     size: Shape
     windows: _Windows
-    wins: list[Any]
-    positive: Any
-    """1 where the largest entry is above 0, if a ReLU came first; else None."""
+    wins: list[Negative]
+    positive: Negative | None
+    """The test whether the largest entry is above 0, if a ReLU came first."""
 
 
 def replace_pooling(crypten: Any) -> None:
@@ -94,7 +94,7 @@ def replace_pooling(crypten: Any) -> None:
     tensor.relu = _relu(waiting, tensor.relu)
     relu = gradients.AutogradReLU
     relu.forward = staticmethod(_relu_forward(waiting, relu.forward))
-    relu.backward = staticmethod(_relu_backward(relu.backward))
+    relu.backward = staticmethod(_relu_backward(crypten, relu.backward))
 
 
 def _waiting(crypten: Any) -> Any:
@@ -105,14 +105,14 @@ def _waiting(crypten: Any) -> Any:
 
         before: Any
         """What it is the ReLU of."""
-        bits: list[Any]
-        """Gets the derivative when that is known."""
+        tests: list[Negative]
+        """Gets the test of which the derivative is the result."""
 
         @staticmethod
-        def of(before: Any, bits: list[Any]) -> Any:
+        def of(before: Any, tests: list[Negative]) -> Any:
             relu = mpc_tensor([])
             relu.__class__ = Waiting
-            relu.before, relu.bits = before, bits
+            relu.before, relu.tests = before, tests
             return relu
 
         @property
@@ -120,7 +120,7 @@ def _waiting(crypten: Any) -> Any:
             with mpc_tensor.no_grad():
                 opposite = negatives(crypten, -self.before)
                 value = -opposite.part
-            self.bits.append(opposite.bit)
+            self.tests.append(opposite)
             self._tensor = value._tensor
             return self._tensor
 
@@ -171,20 +171,20 @@ def _relu_forward(waiting: Any, original: Callable[[Any, Any], Any]) -> Callable
         """The value, and the derivative once it is known: not before somebody reads the value."""
         if not _waits(input):
             return original(ctx, input)
-        bits: list[Any] = []
-        ctx.save_for_backward(bits)
-        return waiting.of(input.clone(), bits)
+        tests: list[Negative] = []
+        ctx.save_for_backward(tests)
+        return waiting.of(input.clone(), tests)
 
     return forward
 
 
-def _relu_backward(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _relu_backward(crypten: Any, original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def backward(ctx: Any, grad_output: Any) -> Any:
         """What comes from a pool has the derivative in it; nothing else comes while the value is unread."""
-        bits = ctx.saved_tensors[0]
-        if not isinstance(bits, list):
+        tests = ctx.saved_tensors[0]
+        if not isinstance(tests, list):
             return original(ctx, grad_output)
-        return grad_output.mul(bits[0]) if bits else grad_output
+        return gate(crypten, grad_output, tests[0]) if tests else grad_output
 
     return backward
 
@@ -240,7 +240,7 @@ def _backward(crypten: Any, original: Callable[[Any, Any], Any]) -> Callable[[An
         kept = ctx.saved_tensors[0]
         if not isinstance(kept, _Kept):
             return original(ctx, grad_output)
-        gradient = grad_output if kept.positive is None else grad_output * kept.positive
+        gradient = grad_output if kept.positive is None else gate(crypten, grad_output, kept.positive)
         played = hand_down(crypten, kept.wins, gradient.unsqueeze(-1))
         played.share = _spread(played.share, kept.size, kept.windows)
         return played
@@ -273,7 +273,7 @@ def _pool(crypten: Any, waiting: Any, x: Any, windows: _Windows, plain: bool) ->
     if not late:
         return best, _Kept(size, windows, wins, None)
     opposite = negatives(crypten, -best)
-    return -opposite.part, _Kept(size, windows, wins, opposite.bit)
+    return -opposite.part, _Kept(size, windows, wins, opposite)
 
 
 def _one_hot(crypten: Any, best: Any, kept: _Kept) -> Any:

@@ -13,8 +13,10 @@ from mpc.dealer.tuples import Request, Shape
 from mpc.protocols.compare import ComparisonMask, QuotientMask
 from mpc.protocols.compare_dcf import SignKey, tuples_for
 from mpc.protocols.dcf import Corrections
+from mpc.protocols.gate import GateMask, QuotientGateMask
 from mpc.protocols.harmonics import HarmonicMask, Series
 from mpc.protocols.lookup import TableMask
+from mpc.protocols.opening import Array
 from mpc.protocols.product import LayerMask
 from mpc.protocols.truncate import TruncationMask
 
@@ -84,33 +86,37 @@ class DealerProvider:
 
     def comparison(self, count: int) -> ComparisonMask:
         """What the signs of `count` numbers use up."""
-        parts = self._dealer.deal(Request("comparison", ((count,),)))
-        return ComparisonMask(*(part.numpy().view(np.uint64) for part in parts))
+        return ComparisonMask(*self._words(Request("comparison", ((count,),))))
 
     def quotient_comparison(self, count: int, divisor: int) -> tuple[ComparisonMask, QuotientMask]:
         """What the signs of `count` numbers and their quotients by `divisor` use up."""
-        dealt = self._dealer.deal(Request("comparison", ((count,),), divisor=divisor))
-        parts = [part.numpy().view(np.uint64) for part in dealt]
+        parts = self._words(Request("comparison", ((count,),), divisor=divisor))
         own = len(ComparisonMask._fields)
         return ComparisonMask(*parts[:own]), QuotientMask(*parts[own:])
 
     def sign_keys(self, count: int) -> list[SignKey]:
         """Keys for the signs of `count` numbers between two parties."""
         requests = [Request("dcf", ((part,),)) for part in tuples_for(count)]
-        dealt = [[part.numpy().view(np.uint64) for part in self._dealer.deal(one)] for one in requests]
+        dealt = [self._words(one) for one in requests]
         # The third part is this party's share of the cipher's key, which all get with the corrections.
         return [SignKey(r, seed, offset, Corrections(*public)) for r, seed, _, offset, *public in dealt]
 
     def harmonics(self, count: int, series: Series, scale_bits: int) -> HarmonicMask:
         """What `count` values of the series use up, for numbers with `scale_bits` fractional bits."""
         options = (("count", series.count), ("period_bits", series.log_period + scale_bits))
-        parts = self._dealer.deal(Request("harmonics", ((count,),), options=options))
-        return HarmonicMask(*(part.numpy().view(np.uint64) for part in parts))
+        return HarmonicMask(*self._words(Request("harmonics", ((count,),), options=options)))
+
+    def gate(self, count: int) -> GateMask:
+        """What multiplying `count` numbers by bits shared bitwise uses up."""
+        return GateMask(*self._words(Request("gate", ((count,),))))
+
+    def quotient_gate(self, count: int, divisor: int) -> QuotientGateMask:
+        """As `gate`, of the numbers over a divisor."""
+        return QuotientGateMask(*self._words(Request("gate", ((count,),), divisor=divisor)))
 
     def table(self, count: int, entries: int) -> TableMask:
         """What telling `count` numbers below `entries` from a public one uses up."""
-        parts = self._dealer.deal(Request("table", ((count,),), options=(("count", entries),)))
-        return TableMask(*(part.numpy().view(np.uint64) for part in parts))
+        return TableMask(*self._words(Request("table", ((count,),), options=(("count", entries),))))
 
     def layer(
         self, op: str, sizes: tuple[Shape, Shape], wanted: tuple[bool, bool], options: dict[str, Any]
@@ -133,6 +139,9 @@ class DealerProvider:
         )
 
     trace_once = fill_cache = save_cache = load_cache = trace
+
+    def _words(self, request: Request) -> list[Array]:
+        return [part.numpy().view(np.uint64) for part in self._dealer.deal(request)]
 
     def _additive(self, request: Request, device: Any) -> tuple[Any, ...]:
         require_cpu(device)

@@ -2,9 +2,10 @@
 
 A product of fixed-point numbers carries its scale twice. CrypTen divides at once, one round a product. Here
 the result of a layer waits: its size is known, shares are moved, negated and added to without dividing, and
-the division happens when a share is read, at all parties at the same place of the program. Three kinds of
-reader need no round for it: a test of signs (mpc.protocols.compare), whose opening gives the quotient too; a
-further division, which becomes one with this; and whoever reads several tensors at once (`settle`).
+the division happens when a share is read, at all parties at the same place of the program. Some
+readers need no round for it: a test of signs (mpc.protocols.compare) and a product with its result
+(mpc.protocols.gate), whose openings give the quotient too; a further division, which becomes one with this;
+and whoever reads several tensors at once (`settle`).
 
 What is opened is what mpc.protocols.truncate opens, so nothing changes for security. The values are those of
 `mpc.protocols.truncate` as well: within one unit of the exact quotient.

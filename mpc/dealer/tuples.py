@@ -19,8 +19,9 @@ import msgpack
 import numpy as np
 import torch
 
-from mpc.protocols import compare, compare_dcf, dcf, harmonics, lookup
+from mpc.protocols import compare, compare_dcf, dcf, gate, harmonics, lookup
 from mpc.protocols import product as layers
+from mpc.protocols.bits import plane_words
 from mpc.protocols.truncate import unsigned_quotient
 from mpc.randomness import Stream, Zeros
 
@@ -42,8 +43,9 @@ class Request:
     "bit" (one random bit, shared bitwise and additively), "wraps" (r and how often its shares wrap),
     "truncation" (r, floor(r / divisor), top bit of r), "comparison" (mpc.protocols.compare.ComparisonMask,
     and with a divisor a QuotientMask), "dcf" (mpc.protocols.compare_dcf.SignKey; between two parties),
-    "table" (mpc.protocols.lookup.TableMask; option count) or "harmonics"
-    (mpc.protocols.harmonics.HarmonicMask; options period_bits and count).
+    "gate" (mpc.protocols.gate.GateMask, with a divisor QuotientGateMask), "table"
+    (mpc.protocols.lookup.TableMask; option count) or "harmonics" (mpc.protocols.harmonics.HarmonicMask;
+    options period_bits and count).
     """
 
     kind: str
@@ -251,6 +253,22 @@ def _derive_harmonics(request: Request, r: torch.Tensor) -> list[torch.Tensor]:
     return [torch.from_numpy(part.view(np.int64)) for part in parts]
 
 
+def _gate_free(request: Request) -> list[_Shape]:
+    (count,) = request.sizes[0]
+    return [_Shape((count,)), _Shape((1, plane_words(count)), bitwise=True)]
+
+
+def _gate_derived(request: Request) -> list[_Shape]:
+    kind = gate.QuotientGateMask if request.divisor else gate.GateMask
+    return [_Shape(request.sizes[0])] * (len(kind._fields) - 2)
+
+
+def _derive_gate(request: Request, free: list[torch.Tensor]) -> list[torch.Tensor]:
+    r, plane = (part.numpy().view(np.uint64) for part in free)
+    parts = gate.derive(r, plane, request.divisor)
+    return [torch.from_numpy(part.view(np.int64)) for part in parts]
+
+
 def _derive_table(request: Request, r: torch.Tensor) -> list[torch.Tensor]:
     table = lookup.derive(r.numpy().view(np.uint64), dict(request.options)["count"])
     return [torch.from_numpy(table.view(np.int64))]
@@ -309,6 +327,7 @@ _KINDS = {
     "harmonics": _Kind(
         1, _as_given(), _rows_of_count, lambda request, free, _: _derive_harmonics(request, free[0])
     ),
+    "gate": _Kind(1, _gate_free, _gate_derived, lambda request, free, _: _derive_gate(request, free)),
     "table": _Kind(
         1,
         _as_given(),
@@ -331,10 +350,11 @@ def _check(request: Request) -> None:
     known = _LAYER_OPTIONS if request.kind == "layer" else _OPTIONS
     if unknown := {name for name, _ in request.options} - set(known):
         raise ValueError(f"options {sorted(unknown)} are none of {known}")
-    divided = request.kind == "truncation" or (request.kind == "comparison" and request.divisor != 0)
+    may_divide = request.kind in ("comparison", "gate")
+    divided = request.kind == "truncation" or (may_divide and request.divisor != 0)
     if divided and not 2 <= request.divisor < 1 << 62:
         raise ValueError(f"a divisor lies in [2, 2^62), got {request.divisor}")
-    if request.kind in ("comparison", "dcf", "harmonics", "table") and len(request.sizes[0]) != 1:
+    if request.kind in ("comparison", "dcf", "gate", "harmonics", "table") and len(request.sizes[0]) != 1:
         raise ValueError(f"{request.kind} are dealt in a row, got the shape {request.sizes[0]}")
     if request.kind == "harmonics":
         _check_harmonics(dict(request.options))

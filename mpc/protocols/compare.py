@@ -106,17 +106,22 @@ class QuotientMask(NamedTuple):
 
 
 class Sign(NamedTuple):
-    """One party's additive shares, (n,) uint64: of 1 where x < 0, else 0; and of x there, else 0."""
+    """One party's additive shares, (n,) uint64: of 1 where x < 0, else 0; and of x there, else 0.
+
+    plane: its bitwise share of the former, (1, plane words), for mpc.protocols.gate; None by keys.
+    """
 
     negative: Array
     selected: Array
+    plane: Array | None = None
 
 
 class SignedQuotient(NamedTuple):
-    """One party's additive shares, (n,) uint64: of 1 where x < 0, else 0; of q there, else 0; and of q."""
+    """As Sign, with q in place of x, and this party's share of q."""
 
     negative: Array
     selected: Array
+    plane: Array
     quotient: Array
 
 
@@ -146,7 +151,7 @@ def negative(x: Array, dealt: ComparisonMask, first: bool) -> Protocol[Sign]:
     """
     (c,) = yield [Part(x + dealt.r)]
     flip = yield from _flip(c, dealt, first)
-    return select(x, c, flip, dealt.bit, dealt.masked, first)
+    return select(x, c, flip, dealt.bit, dealt.masked, first)._replace(plane=_plane(flip, dealt, first))
 
 
 def negative_quotient(
@@ -159,15 +164,16 @@ def negative_quotient(
     """
     (c,) = yield [Part(x + dealt.r)]
     flip = yield from _flip(c, dealt, first)
-    # With the offset x is not negative, and r wrapped if its top bit is one and that of the sum is not.
-    c = c + np.uint64(OFFSET)
-    wrap = (np.uint64(1) - (c >> np.uint64(63))) * np.uint64(RING // divisor)
-    known = c // np.uint64(divisor) - np.uint64(OFFSET // divisor)
-    quotient = wrap * of_quotient.top - of_quotient.quotient + (known if first else np.uint64(0))
-    under_mask = wrap * of_quotient.masked_top - of_quotient.masked_quotient + known * dealt.bit
-    side = np.uint64(1) - (flip << np.uint64(1))
-    negative = side * dealt.bit + (flip if first else np.uint64(0))
-    return SignedQuotient(negative, flip * quotient + side * under_mask, quotient)
+    sign, quotient = select_quotient(c, flip, divisor, dealt.bit, of_quotient, first)
+    return SignedQuotient(*sign[:2], _plane(flip, dealt, first), quotient)
+
+
+def _plane(flip: Array, dealt: ComparisonMask, first: bool) -> Array:
+    """This party's bitwise share of flip xor b."""
+    own = dealt.masks[-1:]
+    return (
+        own ^ from_wire(np.packbits(flip.astype(np.uint8), bitorder="little"), 1, flip.size) if first else own
+    )
 
 
 def _flip(c: Array, dealt: ComparisonMask, first: bool) -> Protocol[Array]:
@@ -199,6 +205,21 @@ def select(x: Array, c: Array, flip: Array, bit: Array, masked: Array, first: bo
     side = np.uint64(1) - (flip << np.uint64(1))
     negative = side * bit + (flip if first else np.uint64(0))
     return Sign(negative, flip * x + side * (c * bit - masked))
+
+
+def select_quotient(
+    c: Array, flip: Array, divisor: int, bit: Array, of_quotient: QuotientMask, first: bool
+) -> tuple[Sign, Array]:
+    """As `select` for q = x / divisor with x = c - r, from shares of a bit b and of a QuotientMask; and q."""
+    # With the offset x is not negative, and r wrapped if its top bit is one and that of the sum is not.
+    c = c + np.uint64(OFFSET)
+    wrap = (np.uint64(1) - (c >> np.uint64(63))) * np.uint64(RING // divisor)
+    known = c // np.uint64(divisor) - np.uint64(OFFSET // divisor)
+    quotient = wrap * of_quotient.top - of_quotient.quotient + (known if first else np.uint64(0))
+    under_mask = wrap * of_quotient.masked_top - of_quotient.masked_quotient + known * bit
+    side = np.uint64(1) - (flip << np.uint64(1))
+    negative = side * bit + (flip if first else np.uint64(0))
+    return Sign(negative, flip * quotient + side * under_mask), quotient
 
 
 def _node_masks(masks: Array) -> tuple[Array, Array]:

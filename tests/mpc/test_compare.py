@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sharing import dealt, run, shared, words
 
 from mpc.dealer.tuples import Request
+from mpc.protocols.bits import to_numbers
 from mpc.protocols.compare import (
     MASK_PLANES,
     ComparisonMask,
@@ -33,6 +34,8 @@ def compare(
     ]
     results = run(protocols, record)
     bit = np.sum([result.negative for result in results], axis=0, dtype=np.uint64)
+    plane = np.bitwise_xor.reduce([result.plane for result in results])
+    assert np.array_equal(to_numbers(plane[0], x.size), bit)
     return bit, np.sum([result.selected for result in results], axis=0, dtype=np.uint64)
 
 
@@ -53,8 +56,13 @@ def check_quotients(
         )
         for rank, (share, mask) in enumerate(zip(shared(x, parties, seed), masks, strict=True))
     ]
-    results = [np.sum(one, axis=0, dtype=np.uint64) for one in zip(*run(protocols, record), strict=True)]
-    bit, selected, quotient = results
+    results = run(protocols, record)
+    bit, selected, quotient = (
+        np.sum([getattr(result, name) for result in results], axis=0, dtype=np.uint64)
+        for name in ("negative", "selected", "quotient")
+    )
+    plane = np.bitwise_xor.reduce([result.plane for result in results])
+    assert np.array_equal(to_numbers(plane[0], x.size), bit)
     numbers = x.view(np.int64).tolist()
     assert bit.tolist() == [int(number < 0) for number in numbers]
     assert np.array_equal(selected, quotient * bit)

@@ -37,7 +37,7 @@ def signs(
     keys = sign_keys(counts or [x.size], seed)
     shares = shared(x, 2, seed)
     results = run([negative(shares[rank], keys[rank], rank == 0) for rank in range(2)], record)
-    return [a + b for a, b in zip(*results, strict=True)]
+    return [a + b for a, b in zip(*(result[:2] for result in results), strict=True)]
 
 
 def check(x: Array, seed: int = 0, counts: list[int] | None = None) -> None:
@@ -52,7 +52,7 @@ def by_tree(x: Array, seed: int) -> list[Array]:
         compare.negative(share, compare.ComparisonMask(*words(mask)), rank == 0)
         for rank, (share, mask) in enumerate(zip(shared(x, 2, seed), masks, strict=True))
     ]
-    return [a + b for a, b in zip(*run(protocols), strict=True)]
+    return [a + b for a, b in zip(*(result[:2] for result in run(protocols)), strict=True)]
 
 
 def test_edges_of_the_ring_under_many_masks() -> None:
