@@ -110,17 +110,21 @@ def go_on_all(party: mpc.Party, work: tuple[Path, list[str]]) -> dict[str, dict[
 
 
 @pytest.mark.parametrize(
-    ("parties", "names"),
+    ("parties", "names", "sharing"),
     [
-        (2, ["regression", "sgd"]),
-        (3, ["regression"]),
-        pytest.param(1, ["regression", "sgd", "adam"], marks=pytest.mark.slow),
-        pytest.param(2, ["adam"], marks=pytest.mark.slow),
-        pytest.param(3, ["sgd"], marks=pytest.mark.slow),
+        (2, ["regression", "sgd"], "additive"),
+        (3, ["regression"], "additive"),
+        (3, ["regression", "sgd"], "replicated"),
+        pytest.param(1, ["regression", "sgd", "adam"], "additive", marks=pytest.mark.slow),
+        pytest.param(2, ["adam"], "additive", marks=pytest.mark.slow),
+        pytest.param(3, ["sgd"], "additive", marks=pytest.mark.slow),
     ],
 )
-def test_going_on_gives_the_same_weights_bit_for_bit(parties: int, names: list[str], tmp_path: Path) -> None:
-    for results in mpc.run_local(go_on_all, parties, inputs=[(tmp_path, names)] * parties):
+def test_going_on_gives_the_same_weights_bit_for_bit(
+    parties: int, names: list[str], sharing: str, tmp_path: Path
+) -> None:
+    inputs = [(tmp_path, names)] * parties
+    for results in mpc.run_local(go_on_all, parties, inputs=inputs, sharing=sharing):
         assert list(results) == names
         for name, result in results.items():
             assert result["runs"] >= 3, name

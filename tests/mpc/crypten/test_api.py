@@ -1,4 +1,4 @@
-"""CrypTen's interface on this engine, one to three parties, both comparisons: every check of the tables."""
+"""CrypTen's interface on this engine, both comparisons and sharings: every check of the tables."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ TIMEOUT_S = 1200.0
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((1, "tree"), marks=pytest.mark.slow),
-        (2, "tree"),
-        pytest.param((2, "dcf"), marks=pytest.mark.slow),
-        pytest.param((3, "tree"), marks=pytest.mark.slow),
+        pytest.param((1, "tree", "additive"), marks=pytest.mark.slow),
+        (2, "tree", "additive"),
+        pytest.param((2, "dcf", "additive"), marks=pytest.mark.slow),
+        pytest.param((3, "tree", "additive"), marks=pytest.mark.slow),
+        pytest.param((3, "tree", "replicated"), marks=pytest.mark.slow),
     ],
-    ids=lambda param: f"{param[0]}-{param[1]}",
+    ids=lambda param: "-".join(map(str, param)),
 )
 def failures(request: pytest.FixtureRequest) -> Iterator[list[dict[str, str]]]:
-    """What failed, at each party of one run of all checks, by the number of parties and how they compare."""
-    parties, comparison = request.param
-    yield mpc.run_local(run_all, parties, timeout_s=TIMEOUT_S, comparison=comparison)
+    """What failed, at each party of one run of all checks, by the parties' number, comparison and sharing."""
+    parties, comparison, sharing = request.param
+    yield mpc.run_local(run_all, parties, timeout_s=TIMEOUT_S, comparison=comparison, sharing=sharing)
 
 
 @pytest.mark.timeout(TIMEOUT_S)
