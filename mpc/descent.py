@@ -19,7 +19,7 @@ from mpc.party import Party
 from mpc.progress import Progress
 from mpc.released import LinearModel
 from mpc.stopping import Best, check_tol, state_of
-from mpc.tensors import combinations, is_secret, zeros_like
+from mpc.tensors import combinations, is_secret, tracked, zeros_like
 
 # What a fixed-point number with 16 fractional bits can tell from zero.
 UNIT = 2.0**-16
@@ -204,17 +204,20 @@ class Linear(ABC):
         self._velocity = zeros_like(self.coef_), zeros_like(self.intercept_)
 
     def _step(self, x: Any, y: Any, row_weights: Any, rate: float) -> None:
-        rows = int(x.size(0))
-        slope = self._derivative(x.matmul(self.coef_) + self.intercept_, y)
+        rows, coef = int(x.size(0)), tracked(self.coef_)
+        # On the tape of gradients, because x is opened once there for both products.
+        products = x.matmul(coef)
+        slope = self._derivative(products.detach() + self.intercept_, y)
         if row_weights is not None:
             slope = slope * row_weights
+        products.backward(slope)
         velocity, drift = self._velocity
         slope_sum = slope.sum(dim=0, keepdim=True)
         velocity, drift = combinations(
             [
                 [
                     (self.momentum, velocity),
-                    (-rate / rows, x.t().matmul(slope)),
+                    (-rate / rows, coef.grad),
                     (-rate * self.l2, self.coef_),
                 ],
                 [(self.momentum, drift), (-rate / rows, slope_sum)],

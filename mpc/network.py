@@ -20,7 +20,7 @@ from mpc.optimise import SGD, Adam
 from mpc.party import Party
 from mpc.progress import Progress
 from mpc.stopping import Best, EarlyStop, state_of
-from mpc.tensors import is_secret, largest, positive, probabilities
+from mpc.tensors import is_secret, largest, positive, probabilities, tracked
 
 LOSSES = ("cross-entropy", "mse")
 
@@ -193,7 +193,7 @@ class Network:
     def _step(self, x: Any, y: Any, loss: str, optimiser: SGD | Adam, rate: float) -> None:
         trained = [[name for name, _ in layer.named_parameters()] for layer in self._model]
         leaves = [
-            {name: _leaf(tensor) if name in names else tensor for name, tensor in tensors.items()}
+            {name: tracked(tensor) if name in names else tensor for name, tensor in tensors.items()}
             for names, tensors in zip(trained, self._tensors, strict=True)
         ]
         scores = self._forward(x, leaves, training=True)
@@ -248,9 +248,3 @@ def _named(layer: nn.Module) -> list[tuple[str, torch.Tensor]]:
     """Parameters and running statistics; a counter of batches is neither."""
     named = [*layer.named_parameters(), *layer.named_buffers()]
     return [(name, tensor) for name, tensor in named if tensor.is_floating_point()]
-
-
-def _leaf(tensor: Any) -> Any:
-    leaf = tensor.detach()
-    leaf.requires_grad = True
-    return leaf

@@ -20,6 +20,13 @@ def is_secret(x: Any) -> bool:
     return not torch.is_tensor(x)
 
 
+def tracked(x: Any) -> Any:
+    """A copy of x that a product's gradient arrives at, as `grad`."""
+    leaf = x.detach()
+    leaf.requires_grad = True
+    return leaf
+
+
 def zeros_like(x: Any) -> Any:
     """Zeros of x's shape, secret if x is."""
     return x - x
