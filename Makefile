@@ -58,8 +58,8 @@ sanitize: $(INSTALLED)
 	$(BIN)/cmake --build $(SANITIZED)
 	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 LATTICEWORK_NATIVE=$(abspath $(SANITIZED)) \
-	  $(BIN)/python -m pytest tests/he/kernels -q -m "not slow" -p no:cacheprovider \
-	  -k "not large and not million and not build and not handles"
+	  $(BIN)/python -m pytest tests/he/kernels tests/mpc/kernels -q -m "not slow" -p no:cacheprovider \
+	  -k "not large and not million and not build and not handles and not without"
 
 # Everything that needs an NVIDIA GPU and could not be run without: the bits, the sanitizers, the benchmarks.
 # Needs CUDA's compute-sanitizer in PATH; fails at once where there is no GPU.
@@ -79,7 +79,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # CrypTen's metadata names packages that break an installation, hence --no-deps.
-$(INSTALLED): pyproject.toml constraints.txt Makefile CMakeLists.txt $(wildcard he/kernels/native/*)
+$(INSTALLED): pyproject.toml constraints.txt Makefile CMakeLists.txt $(wildcard he/kernels/native/* mpc/kernels/native/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt scikit-build-core nanobind cmake ninja
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'

@@ -10,9 +10,9 @@
     install               programs written for plain CrypTen, unchanged       (plain)
 
 Below them: CrypTen's tensors with their unsafe parts replaced (engine), protocols on shares (protocols),
-correlated randomness from a helper that sees no data (dealer), collectives over post-quantum channels
-(transport), cryptographic randomness (randomness). Security: semi-honest parties, and a dealer that does not
-collude with any of them; see SECURITY.md.
+products modulo 2^64 (kernels), correlated randomness from a helper that sees no data (dealer), collectives
+over post-quantum channels (transport), cryptographic randomness (randomness). Security: semi-honest parties,
+and a dealer that does not collude with any of them; see SECURITY.md.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from mpc.kernels import named
 from mpc.pairwise import PairCommunicator
 from mpc.protocols.product import Factor
 from mpc.protocols.replicated import THIRD, product
@@ -64,7 +65,7 @@ def _product(crypten: Any, op: str, original: Callable[..., Any]) -> Callable[..
         if not _pairwise(crypten):
             return original(x, y, **options)
         _refuse_active(crypten)
-        f = partial(getattr(torch, op), **options)
+        f = partial(named(op), **options)
         return _multiplied(crypten, f, [x, y], truncated=x.encoder._scale > 1 and y.encoder._scale > 1)
 
     return raw_product

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mpc.kernels import named
 from mpc.protocols.product import Factor, Layer, LayerMask, Product, layer, multiply, pair
 from mpc.waiting import quotient
 
@@ -60,7 +61,7 @@ def _product(crypten: Any, op: str, original: Callable[..., Any]) -> Callable[..
         a, b, c = provider.generate_additive_triple(x.size(), y.size(), op, device=x.device, **options)
         known = _open(crypten, [x.share - a.share, y.share - b.share])
         u, v = Factor(known[0], a.share), Factor(known[1], b.share)
-        c.share = multiply(partial(getattr(torch, op), **options), u, v, c.share, _is_first(crypten))
+        c.share = multiply(partial(named(op), **options), u, v, c.share, _is_first(crypten))
         return c
 
     return product

@@ -19,6 +19,7 @@ import msgpack
 import numpy as np
 import torch
 
+from mpc.kernels import named
 from mpc.protocols import compare, compare_dcf, dcf, gate, harmonics, lookup
 from mpc.protocols import product as layers
 from mpc.protocols.bits import plane_words
@@ -146,8 +147,7 @@ def _remove(part: torch.Tensor, masks: Sequence[torch.Tensor], bitwise: bool) ->
 
 
 def _product(request: Request, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    result: torch.Tensor = getattr(torch, request.op)(a, b, **dict(request.options))
-    return result
+    return named(request.op)(a, b, **dict(request.options))
 
 
 def _product_size(request: Request) -> Shape:

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mpc import kernels
+
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Shape = tuple[int, ...]
 
@@ -64,15 +66,16 @@ def matmul_layer(x: Shape, y: Shape) -> Layer:
     """The product of matrices; ValueError for other shapes."""
     if len(x) != 2 or len(y) != 2 or x[1] != y[0]:
         raise ValueError(f"two matrices with a product were expected, got shapes {x} and {y}")
-    return Layer(torch.matmul, lambda g, own: g.matmul(own.t()), lambda own, g: own.t().matmul(g))
+    return Layer(
+        kernels.matmul, lambda g, own: kernels.matmul(g, own.t()), lambda own, g: kernels.matmul(own.t(), g)
+    )
 
 
 def convolution_layer(x: Shape, y: Shape, options: Mapping[str, Any]) -> Layer:
     """`torch.conv2d` of maps x of shape (rows, channels, height, width) with kernels y, without groups.
 
     CrypTen takes the gradient of the kernels from a convolution in rows times channels groups, for which it
-    repeats g once a channel and sums up afterwards; here rows and channels change places, and nothing is
-    repeated.
+    repeats g once a channel and sums up afterwards; here nothing is repeated.
     """
     if len(x) != 4 or len(y) != 4 or x[1] != y[1] or options.get("groups", 1) != 1:
         raise ValueError(f"maps and kernels of four dimensions without groups were expected, got {x} and {y}")
@@ -86,19 +89,16 @@ def convolution_layer(x: Shape, y: Shape, options: Mapping[str, Any]) -> Layer:
         (n + 2 * p - span) % s for n, p, span, s in zip(x[2:], padding, spans, stride, strict=True)
     )
 
-    def forward(maps: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
-        return torch.conv2d(maps, kernels, stride=stride, padding=padding, dilation=dilation)
+    def forward(maps: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return kernels.conv2d(maps, weights, stride=stride, padding=padding, dilation=dilation)
 
-    def left(g: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
-        return torch.conv_transpose2d(
-            g, kernels, stride=stride, padding=padding, output_padding=left_over, dilation=dilation
+    def left(g: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return kernels.conv_transpose2d(
+            g, weights, stride=stride, padding=padding, output_padding=left_over, dilation=dilation
         )
 
     def right(maps: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-        swapped = torch.conv2d(
-            maps.transpose(0, 1), g.transpose(0, 1), stride=dilation, padding=padding, dilation=stride
-        )
-        return swapped.transpose(0, 1)[:, :, : y[2], : y[3]]
+        return kernels.conv2d_weight(maps, g, (y[2], y[3]), stride=stride, padding=padding, dilation=dilation)
 
     return Layer(forward, left, right)
 
