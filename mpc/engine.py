@@ -44,7 +44,7 @@ from mpc.smooth import replace_smooth
 from mpc.third import ThirdDealer, ThirdProvider
 from mpc.transport import ChannelCommunicator
 from mpc.updates import replace_updates
-from mpc.waiting import settle
+from mpc.waiting import settle, waiting
 
 # CrypTen asks for a private module of torch by the name it had before torch 2.9.
 _MOVED = "torch.onnx._internal.registration"
@@ -191,17 +191,31 @@ _COEFFICIENT_BITS = 30
 def combine(wanted: Sequence[Sequence[tuple[float, Any]]]) -> list[Any]:
     """Sums of coefficient times secret tensor, in one round for all; see `mpc.tensors.combinations`.
 
-    Tensors that wait for a division are all divided first, in one round.
+    Tensors that wait for a division are divided by their coefficient in the same one, if that is possible.
     """
-    settle(crypten, [tensor for terms in wanted for _, tensor in terms])
     scale = 1 << crypten.cfg.encoder.precision_bits
-    totals = []
-    for terms in wanted:
-        shares = [(share_of(tensor), round(factor * 2**_COEFFICIENT_BITS)) for factor, tensor in terms]
-        parts = [share * (factor * (scale // own)) for (share, own), factor in shares]
-        totals.append(functools.reduce(operator.add, parts))
-    quotients = divide_all(crypten, totals, [1 << _COEFFICIENT_BITS] * len(totals))
-    return [from_share(quotient, scale) for quotient in quotients]
+    settle(crypten, [tensor for terms in wanted for factor, tensor in terms if not _at_once(factor, tensor)])
+    shares, divisors, places = [], [], []
+    for place, terms in enumerate(wanted):
+        later = [(factor, tensor) for factor, tensor in terms if not _at_once(factor, tensor)]
+        parts = [own for factor, tensor in terms if (own := _at_once(factor, tensor))]
+        if later:
+            known = [(share_of(tensor), round(factor * 2**_COEFFICIENT_BITS)) for factor, tensor in later]
+            total = [share * (factor * (scale // own)) for (share, own), factor in known]
+            parts.append((functools.reduce(operator.add, total), 1 << _COEFFICIENT_BITS))
+        shares += [share for share, _ in parts]
+        divisors += [divisor for _, divisor in parts]
+        places += [place] * len(parts)
+    quotients = divide_all(crypten, shares, divisors)
+    sums: list[Any] = [0] * len(wanted)
+    for place, quotient in zip(places, quotients, strict=True):
+        sums[place] = sums[place] + quotient
+    return [from_share(share, scale) for share in sums]
+
+
+def _at_once(factor: float, tensor: Any) -> tuple[torch.Tensor, int] | None:
+    own = waiting(tensor) if tensor.encoder._scale == 1 << crypten.cfg.encoder.precision_bits else None
+    return None if own is None else own.times(factor)
 
 
 def row_maximum(x: Any) -> Any:

@@ -66,7 +66,8 @@ def combinations(wanted: Sequence[Sequence[tuple[float, Any]]]) -> list[Any]:
     """For each list of (coefficient, tensor) the sum of their products; the tensors of a list have one shape.
 
     On shares all sums together cost one round. Coefficients count to 2^-30, the sum is off by less than one
-    unit of 2^-16 beside that; |coefficient * value| must add up to less than 2^16.
+    unit of 2^-16 beside that, and by less than two more for each product that waited for its division
+    (mpc.waiting); |coefficient * value| must add up to less than 2^16.
     """
     if is_secret(wanted[0][0][1]):
         return combine(wanted)

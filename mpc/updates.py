@@ -18,8 +18,6 @@ from mpc.waiting import settle, waiting
 
 # Fractional bits of the coefficients of a sum: numbers times coefficients must stay below 2^22.
 _COEFFICIENT_BITS = 24
-# A rate becomes a divisor where rounding that changes less than 2^-20 of it.
-_SMALLEST_DIVISOR = 1 << 19
 
 
 class _Term(NamedTuple):
@@ -77,15 +75,13 @@ def _descend(crypten: Any, parameters: Sequence[Any], gradients: Sequence[Any], 
         return
     shares, divisors = [], []
     for parameter, gradient in zip(parameters, gradients, strict=True):
-        own = waiting(gradient)
-        direct = own is not None and own.base is None and _scale(gradient) == _scale(parameter)
-        divisor = round(own.divisor / abs(rate)) if own is not None and direct else 0
-        if own is not None and _SMALLEST_DIVISOR <= divisor < 1 << 62:
-            shares.append(own.raw if rate > 0 else -own.raw)
-            divisors.append(divisor)
-        else:
-            shares.append(_aligned(gradient, parameter) * round(rate * (1 << _COEFFICIENT_BITS)))
-            divisors.append(1 << _COEFFICIENT_BITS)
+        own = waiting(gradient) if _scale(gradient) == _scale(parameter) else None
+        at_once = None if own is None else own.times(rate)
+        if at_once is None:
+            step = _aligned(gradient, parameter) * round(rate * (1 << _COEFFICIENT_BITS))
+            at_once = step, 1 << _COEFFICIENT_BITS
+        shares.append(at_once[0])
+        divisors.append(at_once[1])
     for parameter, step in zip(parameters, divide_all(crypten, shares, divisors), strict=True):
         parameter.share.sub_(step)
 

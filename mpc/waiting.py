@@ -22,6 +22,7 @@ import torch
 
 from mpc.division import divide_all
 
+_SMALLEST_DIVISOR = 1 << 19
 Move = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -51,6 +52,16 @@ class Waiting:
         """With a share of a known tensor of this shape added."""
         base = share.clone() if self.base is None else self.base + share
         return Waiting(self.raw, self.divisor, base, (self, lambda value: value + share))
+
+    def times(self, factor: float) -> tuple[torch.Tensor, int] | None:
+        """What to divide, and by what, for `factor` times the value: one division for both.
+
+        None if something was added, or if rounding the divisor would change more than 2^-20 of it.
+        """
+        divisor = round(self.divisor / abs(factor)) if factor else 0
+        if self.base is not None or not _SMALLEST_DIVISOR <= divisor < 1 << 62:
+            return None
+        return (self.raw if factor > 0 else -self.raw), divisor
 
     def whole(self) -> torch.Tensor:
         """raw + divisor base, which divides to the same; it must stay in [-2^62, 2^62)."""
