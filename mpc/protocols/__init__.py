@@ -9,15 +9,24 @@ and, apart from them, against the dealer, who sees no message of theirs. The pro
       three parties, no helper    replicated shares, if agreed:             Araki and others,
                                   replicated, mpc.helperless                ePrint 2016/768
       CrypTen's replicated        mpc.rerandomise, three parties            Mohassel, Rindal, ePrint 2018/403
-    division by public numbers,   truncate: opened under a dealt mask       Escudero and others,
-      rescaling of products                                                 ePrint 2020/338, section 5
-    x < y, x = y, ReLU, abs,      compare: x + r opened, then a tree of     Damgard and others, TCC 2006;
-      max, argmax, max-pool       conjunctions of up to four bits           Ohata, Nuida, ePrint 2019/1020
+    division by public numbers,   truncate: opened under a dealt mask;      Escudero and others,
+      rescaling of products       those of layers wait: mpc.waiting         ePrint 2020/338, section 5
+    x < y, x = y, ReLU, abs       compare: x + r opened, then a tree of     Damgard and others, TCC 2006;
+                                  conjunctions of up to four bits;          Ohata, Nuida, ePrint 2019/1020
+                                  divides on the way what waits for it
       two parties, if asked for   compare_dcf: x + r opened, then a         Boyle and others,
       or by cost: mpc.choice      distributed comparison function           ePrint 2020/1392
+    gradients of ReLU, max-pool   gate: a product with a test's result,     as for products and division
+                                  divided on the way
+    max, argmax of 3 to 16,       league: all pairs compared, wins looked   Ishai and others, TCC 2013,
+      where rounds matter more    up in a dealt table: mpc.maximum, lookup  for the table
+      else, and max-pool          knockout of comparisons: mpc.maximum,     -
+                                  mpc.pooling
     sigmoid, tanh                 two comparisons, harmonics: mpc.smooth    Kei, Chow, "SHAFT", NDSS 2025
     softmax                       max, comparison, harmonics twice,         as above
                                   one product: mpc.smooth
+    SGD of CrypTen                one division for all parameters:          -
+                                  mpc.updates
     GELU, SiLU                    two comparisons, harmonics:               as above
                                   mpc.activations
     reciprocal, sqrt, inv_sqrt,   comparisons with powers, harmonics,       as above, for the mantissa;
