@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from mpc.kept import Form, form_of, keep_forms
 from mpc.kernels import named
 from mpc.pairwise import PairCommunicator
 from mpc.protocols.product import Factor
@@ -38,6 +39,7 @@ def replace_for_pair(crypten: Any) -> None:
         kind.__init__ = _shared(crypten, kind.__init__, _SOURCE_AT[kind.__name__], bitwise)
         kind.get_plain_text = _output(crypten, kind.get_plain_text, bitwise)
     crypten.mpc.MPCTensor.reveal = _reveal(crypten)
+    keep_forms(crypten, lambda: _pairwise(crypten))
     module = primitives.replicated
     module.replicate_shares = _additive_only(crypten, module.replicate_shares)
     module.truncate = _additive_only(crypten, module.truncate)
@@ -83,17 +85,37 @@ def _square(crypten: Any, original: Callable[[Any], Any]) -> Callable[[Any], Any
 
 def _multiplied(crypten: Any, f: Callable[..., Any], factors: list[Any], truncated: bool) -> Any:
     """f of both factors, or of the only one twice; `truncated` if the product is divided right after."""
-    communicator, dealer = crypten.communicator.get(), _dealer(crypten)
+    known = _replicated(crypten, factors)
+    share = product(f, known[0], known[-1], crypten.communicator.get().get_rank())
+    if not truncated:
+        share = _dealer(crypten).hand_over(share)
+    return crypten.mpc.primitives.ArithmeticSharedTensor.from_shares(share, precision=0)
+
+
+def _replicated(crypten: Any, factors: list[Any]) -> list[Factor]:
+    """The replicated forms; those that are not known are made in one opening."""
     # Reading a share may take a division: everywhere before anything is drawn.
     shares = [factor.share for factor in factors]
-    masks = dealer.masks([tuple(share.size()) for share in shares])
-    hidden = [share if dealer.third else share - mask for share, mask in zip(shares, masks, strict=True)]
-    opened = communicator.all_reduce(hidden, batched=True)
-    known = [Factor(*both) for both in zip(opened, masks, strict=True)]
-    share = product(f, known[0], known[-1], communicator.get_rank())
-    if not truncated:
-        share = dealer.hand_over(share)
-    return crypten.mpc.primitives.ArithmeticSharedTensor.from_shares(share, precision=0)
+    forms = [form_of(crypten, factor) for factor in factors]
+    unknown = {form: share for form, share in zip(forms, shares, strict=True) if form.factor is None}
+    if unknown:
+        dealer, communicator = _dealer(crypten), crypten.communicator.get()
+        masks = dealer.masks([tuple(share.size()) for share in unknown.values()])
+        # Of the third party's mask nothing is added, and its share is zero.
+        added = [torch.zeros_like(mask) if dealer.third else mask for mask in masks]
+        hidden = [share - mask for share, mask in zip(unknown.values(), added, strict=True)]
+        *opened, difference = communicator.all_reduce([*hidden, _sign_of(communicator, forms)], batched=True)
+        if bool(difference):
+            raise ValueError("one party opens a factor that another knows: the parties' programs differ")
+        for form, e, mask in zip(unknown, opened, masks, strict=True):
+            form.factor = Factor(e, mask)
+    return [form.factor for form in forms if form.factor is not None]
+
+
+def _sign_of(communicator: PairCommunicator, forms: list[Form]) -> torch.Tensor:
+    """A number for which of them are known, whose sum over the parties is zero where they agree."""
+    pattern = sum(1 << place for place, form in enumerate(forms) if form.factor is None)
+    return torch.tensor([pattern * (1, -1, 0)[communicator.get_rank()]])
 
 
 def _refuse_active(crypten: Any) -> None:

@@ -16,8 +16,9 @@ A product of fixed-point numbers is truncated next, and party 2 keeps its share 
 c = z0 + z1 + r0 + r1 with r0 and r1 drawn as a0 and a1 are. That is z + r for r = r0 + r1 - z2, which party 2
 knows: it deals the shares of floor(r / d) and of r's top bit to the two as the helper does in
 mpc.protocols.truncate, which is right always. The top bit is multiplied by 2^64 / d there, so that for d =
-2^f the low f bits of its shares are enough. A truncated product, its factors' words counted once, thus takes
-two rounds, 16 bytes from each of parties 0 and 1 and 10 from party 2 (d = 2^16).
+2^f the low f bits of its shares are enough. A truncated product thus takes
+two rounds, from each of parties 0 and 1 a word for it and one for each factor that has not been in a product
+before (mpc.kept), and 10 bytes from party 2 (d = 2^16).
 
 All else is done by parties 0 and 1 with tuples of party 2 (the third party as dealer: Wagh, Gupta, Chandran,
 "SecureNN", ePrint 2018/442; Wagh and others, "Falcon", arXiv 2004.02229), by the protocols for two parties

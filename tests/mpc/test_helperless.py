@@ -165,20 +165,28 @@ def test_the_third_party_receives_nothing(computed: list[dict[str, Any]], name: 
 
 
 def test_products_cost_a_word_a_factor_and_a_truncation(computed: list[dict[str, Any]]) -> None:
-    """Rounds and bytes for 20 entries with 8 of framing a message, at parties 0, 1 and 2."""
+    """Rounds and bytes for 20 entries with 8 of framing a message, at parties 0, 1 and 2.
+
+    An opening of factors has a word more, for which of them it is.
+    """
 
     def costs(name: str) -> list[tuple[int, int]]:
         return [own[name][1:3] for own in computed]
 
+    factors, truncation, dealt = 8 + 8, 160 + 8, 20 * 10 + 8
     assert costs("sum") == [(0, 0)] * 3
-    assert costs("product") == [(2, 3 * 160 + 2 * 8)] * 2 + [(0, 20 * 10 + 8)]
-    assert costs("square") == [(2, 2 * 160 + 2 * 8)] * 2 + [(0, 20 * 10 + 8)]
-    # Two factors of 20 entries, a result of 16.
-    assert costs("matrix product") == [(2, 320 + 128 + 16)] * 2 + [(0, 16 * 10 + 8)]
+    assert costs("product") == [(2, 2 * 160 + factors + truncation)] * 2 + [(0, dealt)]
+    # a is known by now; a row of c is another value than c.
+    assert costs("broadcast product") == [(2, 40 + factors + truncation)] * 2 + [(0, dealt)]
+    # Neither their product nor b is known, and one is opened after the other.
+    assert costs("two products") == [(4, 2 * (160 + factors + truncation))] * 2 + [(0, 2 * dealt)]
+    # All is known but the result, of 16 entries.
+    assert costs("matrix product") == [(1, 16 * 8 + 8)] * 2 + [(0, 16 * 10 + 8)]
+    assert costs("square") == [(1, truncation)] * 2 + [(0, dealt)]
     # Without truncation, what the third party's keys have multiplied is handed over: a word.
     tests = [own["negative"][1:3] for own in computed]
     twice = [(2 * rounds, 2 * sent) for rounds, sent in tests]
-    product = [(1, 2 * 160 + 8)] * 2 + [(0, 160 + 8)]
+    product = [(1, 2 * 160 + factors)] * 2 + [(0, 160 + 8)]
     assert costs("bits") == [(a + c, b + d) for (a, b), (c, d) in zip(twice, product, strict=True)]
 
 
@@ -277,7 +285,9 @@ def test_a_training_takes_as_many_rounds_and_fewer_bytes(trained: dict[str, list
         [own["cost"] for own in trained[sharing]] for sharing in ("additive", "replicated")
     )
     assert [rounds for rounds, _ in replicated] == [additive[0][0], additive[0][0], 0]
-    assert 2 * replicated[0][1] == additive[0][1] and replicated[1] == replicated[0]
+    # Each step opens factors twice, with a word for which; the table once, not for its gradient too: 12 by 6.
+    same = replicated[0][1] - 8 * 4 * 2 + 8 * 4 * 12 * 6
+    assert 2 * same == additive[0][1] and replicated[1] == replicated[0]
 
 
 def test_a_stock_is_refused(tmp_path: Any) -> None:
