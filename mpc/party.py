@@ -151,7 +151,7 @@ class Party:
             bytes_sent=self._communicator.bytes_sent,
             dealer_rounds=self._dealer.rounds,
             dealer_bytes_sent=channel.bytes_sent if channel else 0,
-            dealer_bytes_received=channel.bytes_received if channel else 0,
+            dealer_bytes_received=self._dealer.bytes_received,
             seconds_s=time.monotonic(),
         )
 

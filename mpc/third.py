@@ -44,8 +44,11 @@ _NOTHING = Zeros()
 class ThirdDealer:
     """In place of a dealer's client at all three parties, which must ask for the same in the same order.
 
-    `rounds` counts the times that this party waits for the others to be as far as it.
+    `rounds` counts the times that this party waits for the others to be as far as it. What is dealt counts
+    among the bytes between parties.
     """
+
+    bytes_received = 0
 
     def __init__(self, communicator: PairCommunicator) -> None:
         self._communicator = communicator

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
-import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import msgpack
-import numpy as np
 import torch
 from torch.distributed import ReduceOp
 
@@ -115,7 +113,7 @@ class ChannelCommunicator:
         """Combine everybody's tensors; a list (`batched`) travels as one message."""
         combine = _combiner(op)
         parts = self._exchange(_flatten(input))
-        return _unflatten(functools.reduce(combine, parts), input)
+        return _unflatten(_fold(combine, parts), input)
 
     def reduce(
         self, input: Tensors, dst: int, op: Any = ReduceOp.SUM, batched: bool = False
@@ -123,7 +121,7 @@ class ChannelCommunicator:
         """Combine everybody's tensors at party `dst`; None at the others."""
         combine = _combiner(op)
         parts = self._collect(_flatten(input), dst)
-        return _unflatten(functools.reduce(combine, parts), input) if parts else None
+        return _unflatten(_fold(combine, parts), input) if parts else None
 
     def all_gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """Everybody's tensor, in rank order, at all parties; one round."""
@@ -237,7 +235,7 @@ class ChannelCommunicator:
             channel.close()
 
     def _exchange(self, tensor: torch.Tensor) -> list[torch.Tensor]:
-        """Everybody's tensor, in rank order; one round."""
+        """Everybody's tensor, in rank order, none of them the own one itself; one round."""
         if not self._channels:
             return [tensor.clone()]
         self.rounds += 1
@@ -276,15 +274,29 @@ class ChannelCommunicator:
             future.result()
 
     def _receive(self, peer: int, like: torch.Tensor) -> torch.Tensor:
-        data = self._guard(peer, lambda channel: channel.receive(timeout_s=self._timeout_s))
-        expected = like.nelement() * like.element_size()
-        if len(data) != expected:
+        words = torch.empty(like.shape, dtype=like.dtype)
+        expected = words.nelement() * words.element_size()
+        if expected <= _INLINE_BYTES:
+            data = self._guard(peer, lambda channel: channel.receive(timeout_s=self._timeout_s))
+            self._check_length(peer, len(data), expected)
+            if expected:
+                words.numpy().data.cast("B")[:] = data
+            return words
+        # A large message goes straight to its place.
+        buffer = words.numpy().data.cast("B")
+        try:
+            received = self._guard(peer, lambda channel: channel.receive_into(buffer, self._timeout_s))
+        except ValueError:  # longer than the buffer, and still there
+            received = len(self._guard(peer, lambda channel: channel.receive(timeout_s=self._timeout_s)))
+        self._check_length(peer, received, expected)
+        return words
+
+    def _check_length(self, peer: int, received: int, expected: int) -> None:
+        if received != expected:
             raise ValueError(
-                f"{self._channels[peer].peer} sent {len(data)} bytes where {expected} were expected: "
+                f"{self._channels[peer].peer} sent {received} bytes where {expected} were expected: "
                 "the parties' programs or data shapes differ"
             )
-        words = np.frombuffer(bytearray(data), dtype=like.numpy().dtype)
-        return torch.from_numpy(words).reshape(like.shape)
 
     def _guard(self, peer: int, use: Callable[[Channel], Any]) -> Any:
         channel = self._channels[peer]
@@ -301,25 +313,30 @@ def _done() -> Future[None]:
     return future
 
 
-def _combiner(op: Any) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    combiners: dict[Any, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-        ReduceOp.SUM: operator.add,
-        ReduceOp.BXOR: operator.xor,
-        ReduceOp.BAND: operator.and_,
-        ReduceOp.BOR: operator.or_,
+def _combiner(op: Any) -> Callable[..., torch.Tensor]:
+    combiners: dict[Any, Callable[..., torch.Tensor]] = {
+        ReduceOp.SUM: torch.add,
+        ReduceOp.BXOR: torch.bitwise_xor,
+        ReduceOp.BAND: torch.bitwise_and,
+        ReduceOp.BOR: torch.bitwise_or,
         ReduceOp.MAX: torch.maximum,
         ReduceOp.MIN: torch.minimum,
-        ReduceOp.PRODUCT: operator.mul,
+        ReduceOp.PRODUCT: torch.mul,
     }
     if op not in combiners:
         raise ValueError(f"reduction {op} is none of {[str(known) for known in combiners]}")
     return combiners[op]
 
 
+def _fold(combine: Callable[..., torch.Tensor], parts: list[torch.Tensor]) -> torch.Tensor:
+    """All parts combined in order, in the place of the first one."""
+    return functools.reduce(lambda total, part: combine(total, part, out=total), parts)
+
+
 def _flatten(tensors: Tensors) -> torch.Tensor:
-    if isinstance(tensors, list):
+    if isinstance(tensors, list) and len(tensors) != 1:
         return torch.cat([tensor.reshape(-1) for tensor in tensors])
-    return tensors
+    return tensors[0].reshape(-1) if isinstance(tensors, list) else tensors
 
 
 def _unflatten(flat: torch.Tensor, like: Tensors) -> Tensors:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mpc.dealer.arrivals import Arrivals
 from mpc.dealer.schedule import Numbered, Schedule, words_of
 from mpc.dealer.service import NEW_KEYS, pack_orders
 from mpc.dealer.tuples import Request, Shape, corrections, draw_derived, draw_free, sent_sizes
@@ -24,6 +25,11 @@ T = TypeVar("T")
 
 class Source(Protocol):
     """Where what the dealer sends one party comes from."""
+
+    @property
+    def bytes_received(self) -> int:
+        """Of the tuples given so far, in the channel."""
+        ...
 
     def order(self, tuples: Sequence[Numbered]) -> None:
         """Ask for tuples; returns at once. All parties call it alike, and the first one's order counts."""
@@ -63,6 +69,11 @@ class DealerClient:
         self.stock: Stocked | None = None
         self.dealt: Counter[Request] = Counter()
         self.rounds = 0
+
+    @property
+    def bytes_received(self) -> int:
+        """From the dealer, for what was used or is not wanted any more; what is on order does not count."""
+        return self._source.bytes_received
 
     def restart(self, key: bytes, schedule: Schedule | None = None, *, stocked: bool = True) -> None:
         """Go on with streams of another key; all parties must do so at the same place of the program.
@@ -129,44 +140,52 @@ class RemoteSource:
         self._channel = channel
         self._timeout_s = timeout_s
         self._first = first
+        self._arrivals = Arrivals(channel)
+
+    @property
+    def bytes_received(self) -> int:
+        """Of the tuples given so far, with the lengths of their messages."""
+        return self._arrivals.bytes_taken
 
     def order(self, tuples: Sequence[Numbered]) -> None:
         """Send the first party's order to the dealer; PartyLost if it is gone."""
         if self._first:
-            self._use(lambda channel: channel.send(pack_orders(tuples)))
+            self._use(lambda: self._channel.send(pack_orders(tuples)))
+        sent = [request for _, request in tuples if sent_sizes(request, self._first)]
+        self._arrivals.expect(words_of(request, self._first) for request in sent)
 
     def restart(self, key: bytes) -> None:
         """Announce new keys, if this is the first party, then tell one's own."""
         if self._first:
-            self._use(lambda channel: channel.send(NEW_KEYS))
+            self._use(lambda: self._channel.send(NEW_KEYS))
         self.tell_key(key)
 
     def tell_key(self, key: bytes) -> None:
         """What every party does in its turn when keys are new."""
-        self._use(lambda channel: channel.send(key))
+        self._use(lambda: self._channel.send(key))
 
     def next(self, wanted: Numbered) -> list[torch.Tensor]:
         """Raises ValueError when the dealer sends another number of words than the tuple has."""
         sizes = sent_sizes(wanted.request, self._first)
         if not sizes:
             return []
-        words = np.empty(words_of(wanted.request, self._first), dtype=np.int64)
-        buffer = words.data.cast("B")
-        received = self._use(lambda channel: channel.receive_into(buffer, timeout_s=self._timeout_s))
+        words, received = self._use(lambda: self._arrivals.take(self._timeout_s))
         if received != words.nbytes:
             kind = wanted.request.kind
             raise ValueError(f"the dealer sent {received} bytes for {kind}, expected {words.nbytes}")
         return split_words(words, sizes)
 
-    def _use(self, use: Callable[[Channel], T]) -> T:
+    def _use(self, use: Callable[[], T]) -> T:
         try:
-            return use(self._channel)
+            return use()
         except (ChannelError, TimeoutError) as error:
             raise lost(f"the dealer {self._channel.peer}", error) from error
 
 
 class OwnSource:
     """For a single party, who has nobody to hide anything from and deals to itself."""
+
+    bytes_received = 0
 
     def __init__(self, key: bytes) -> None:
         self._key = key

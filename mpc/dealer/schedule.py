@@ -20,9 +20,9 @@ from mpc.dealer.tuples import Request, sent_sizes
 CONTEXT = 32
 # Places remembered before the oldest is forgotten.
 MEMORY = 1 << 16
-# What may be ordered ahead: this many tuples, with this many words for the first party together (16 MiB).
+# What may be ordered ahead: this many tuples, with this many words for the first party together (64 MiB).
 AHEAD_TUPLES = 256
-AHEAD_WORDS = 1 << 21
+AHEAD_WORDS = 1 << 23
 
 
 class Numbered(NamedTuple):

@@ -8,6 +8,7 @@ compression of the commodity model.)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgpack
 import torch
@@ -17,6 +18,7 @@ from mpc.dealer.tuples import Request, corrections
 from mpc.randomness import KEY_BYTES, Stream
 from pqc import ChannelClosed
 from pqc.channel import Channel
+from pqc.checks import Buffer
 
 # In place of an order: what comes next is a new key from every party.
 NEW_KEYS = b"new keys"
@@ -28,8 +30,39 @@ def serve(channels: Sequence[Channel]) -> None:
     Every party begins by sending the 32-byte key of the streams it shares with the dealer. From then on the
     first party sends orders and gets the corrections and common parts, one message a tuple, in the order of
     their numbers; of tuples with common parts each other party gets these, in one message and the same order.
-    Where it sends NEW_KEYS instead, every party sends another key, and numbers start again.
+    Where it sends NEW_KEYS instead, every party sends another key, and numbers start again. While a message
+    is encrypted and sent, the next one is dealt.
     """
+    pool = ThreadPoolExecutor(len(channels), "send")
+    outboxes = [_Outbox(channel, pool) for channel in channels]
+    try:
+        _serve(channels, outboxes)
+        for outbox in outboxes:
+            outbox.flush()
+    finally:
+        # After an error nobody waits for messages that a party may never take.
+        pool.shutdown(wait=False)
+
+
+class _Outbox:
+    """Messages on their way to one party, in order: one is sent while the next one is made."""
+
+    def __init__(self, channel: Channel, pool: ThreadPoolExecutor) -> None:
+        self._channel, self._pool = channel, pool
+        self._sent: Future[None] | None = None
+
+    def send(self, message: Buffer) -> None:
+        """Raises what sending the message before raised."""
+        self.flush()
+        self._sent = self._pool.submit(self._channel.send, message)
+
+    def flush(self) -> None:
+        """Wait for the last message to be on its way."""
+        if self._sent is not None:
+            self._sent.result()
+
+
+def _serve(channels: Sequence[Channel], outboxes: Sequence[_Outbox]) -> None:
     keys = [_receive_key(channel) for channel in channels]
     first, last_number = channels[0], -1
     while True:
@@ -47,10 +80,10 @@ def serve(channels: Sequence[Channel]) -> None:
             last_number = number
             streams = [Stream(key, number) for key in keys]
             message = pack_words(corrections(request, streams))
-            first.send(message)
+            outboxes[0].send(message)
             if common := 8 * words_of(request, first=False):
-                for channel in channels[1:]:
-                    channel.send(message[-common:])
+                for outbox in outboxes[1:]:
+                    outbox.send(memoryview(message)[-common:])
 
 
 def pack_orders(orders: Sequence[Numbered]) -> bytes:

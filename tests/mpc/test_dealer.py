@@ -133,6 +133,18 @@ def test_large_tuples_ordered_ahead_do_not_block() -> None:
     assert deal.error is None
 
 
+def test_a_party_that_goes_without_what_it_ordered_ends_the_dealer() -> None:
+    """One tuple is on its way, larger than all buffers, and the next one is dealt."""
+    deal = Deal(2)
+    deal.clients()
+    large = [Numbered(number, Request("square", ((1 << 21,),))) for number in range(4)]
+    deal.channels[0].send(pack_orders(large))
+    deal.channels[0].close()
+    deal.thread.join(60)
+    deal.end()
+    assert isinstance(deal.error, pqc.ChannelError)
+
+
 def test_a_single_party_deals_to_itself() -> None:
     client = deal_alone()
     for _ in range(50):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgpack
 import pytest
 import torch
+from torch.distributed import ReduceOp
 
 import pqc
 from mpc.transport import ChannelCommunicator, PartyLost
@@ -51,6 +53,70 @@ def test_words_of_another_length_are_refused(ends: list[tuple[Channel, Channel]]
     ends[0][1].send(bytes(size))
     with pytest.raises(ValueError, match=f"south sent {size} bytes where 24 were expected"):
         communicator(ends).all_reduce(WORDS)
+
+
+# More than both ends' socket buffers hold (6 and 4 MiB at most on Linux).
+LARGE = torch.arange(1 << 21)
+
+
+@pytest.mark.parametrize("size", [0, 8 * LARGE.numel() - 8, 8 * LARGE.numel() + 8])
+def test_a_large_message_of_another_length_is_refused(ends: list[tuple[Channel, Channel]], size: int) -> None:
+    """It comes while this end sends as much, which its peer takes in."""
+    theirs = ends[0][1]
+
+    def both_ways() -> None:
+        theirs.send(bytes(size))
+        theirs.receive(timeout_s=60)
+
+    sending = threading.Thread(target=both_ways)
+    sending.start()
+    with pytest.raises(ValueError, match=f"south sent {size} bytes where {LARGE.nbytes} were expected"):
+        communicator(ends).all_reduce(LARGE)
+    sending.join(60)
+    assert not sending.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("op", "combine"),
+    [(ReduceOp.SUM, torch.add), (ReduceOp.BXOR, torch.bitwise_xor), (ReduceOp.MAX, torch.maximum)],
+)
+def test_both_sides_send_large_messages_at_once(
+    ends: list[tuple[Channel, Channel]], op: Any, combine: Callable[..., torch.Tensor]
+) -> None:
+    """What was given stays as it is, and the results of both are equal."""
+    values = [LARGE, LARGE.flip(0) * 3]
+    given = [value.clone() for value in values]
+    both = [communicator(ends), ChannelCommunicator(1, {0: ends[0][1]}, 60.0)]
+    results: dict[int, torch.Tensor] = {}
+
+    def reduce(rank: int) -> None:
+        results[rank] = both[rank].all_reduce([values[rank]], op=op, batched=True)[0]
+
+    threads = [threading.Thread(target=reduce, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for rank in range(2):
+        assert torch.equal(results[rank], combine(*given))
+        assert torch.equal(values[rank], given[rank])
+
+
+def test_a_peer_that_goes_in_the_middle_of_a_large_message(ends: list[tuple[Channel, Channel]]) -> None:
+    """As if it was killed: its socket ends with a part of the message in it."""
+    connected = ends[0][1].detach().connected
+
+    def go() -> None:
+        connected.settimeout(60)
+        assert connected.recv(1 << 16)
+        connected.close()
+
+    going = threading.Thread(target=go)
+    going.start()
+    with pytest.raises(PartyLost, match=r"^lost south \(rank 1\): "):
+        communicator(ends).all_reduce(LARGE)
+    going.join(60)
+    assert not going.is_alive()
 
 
 @pytest.mark.parametrize(
