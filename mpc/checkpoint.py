@@ -132,6 +132,7 @@ class Checkpoints:
     def _save(self, step: int, state: Any) -> None:
         if self._keys is None:
             raise ValueError("begin comes before after")
+        _read_all(state)
         content = {
             "training": self._training,
             "schedule": self._party._dealer.schedule(),
@@ -218,6 +219,19 @@ def _differences(before: dict[str, str], now: dict[str, str]) -> list[str]:
 
 def _each(claims: dict[str, dict[str, Any]], what: str) -> str:
     return ", ".join(f"{claim[what]} at {name}" for name, claim in claims.items())
+
+
+def _read_all(content: Any) -> None:
+    """Read the share of every secret tensor in it.
+
+    That may take tuples. They must be taken before the schedule is noted down, or who goes on from there
+    would take the same ones for something else.
+    """
+    if isinstance(content, list | tuple | dict):
+        for part in content.values() if isinstance(content, dict) else content:
+            _read_all(part)
+    elif engine.is_shared(content):
+        engine.share_of(content)
 
 
 def _pack(content: object) -> bytes:

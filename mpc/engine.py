@@ -165,6 +165,11 @@ def _check_input(value: torch.Tensor, size: Sequence[int]) -> None:
         raise ValueError(f"largest magnitude is {float(value.abs().max()):g}, must be below {LARGEST:g}")
 
 
+def is_shared(value: Any) -> bool:
+    """Whether it is a secret tensor."""
+    return isinstance(value, crypten.CrypTensor)
+
+
 def share_of(tensor: Any) -> tuple[torch.Tensor, int]:
     """This party's additive share (int64) of a secret tensor, and the factor that its values carry in it."""
     if not isinstance(tensor, crypten.mpc.MPCTensor) or tensor.ptype != crypten.mpc.arithmetic:

@@ -2,8 +2,10 @@
 
 A product of fixed-point numbers carries its scale twice. CrypTen divides at once, one round a product. Here
 the result of a layer waits: its size is known, shares are moved, negated and added to without dividing, and
-the division happens when a share is read, at all parties at the same place of the program. Some
-readers need no round for it: a test of signs (mpc.protocols.compare) and a product with its result
+the division happens when a share is read. That is an operation like any other: all parties take part in it,
+at the same place of the program. Size, dimensions and repr cost nothing.
+
+Some readers need no round for it: a test of signs (mpc.protocols.compare) and a product with its result
 (mpc.protocols.gate), whose openings give the quotient too; a further division, which becomes one with this;
 and whoever reads several tensors at once (`settle`).
 

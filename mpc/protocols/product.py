@@ -8,6 +8,10 @@ A product in a network is followed by two more on its way back, of the gradient 
 f's transposes, bilinear as well. A dealt `LayerMask` has one mask for each of x, y and g, and the products of
 the masks for all three; so x, y and g are opened once each, where three separate products open each twice.
 
+A mask serves one tuple, also that of data which come again in every epoch. To keep it would save their
+opening; but a training that goes on from a checkpoint repeats numbers of tuples, and two products of one mask
+b with masks of x whose difference is known would tell b.
+
 Security: every mask is uniform, known to no party, and covers one value, so the opened differences are
 uniform and independent of the data: the simulator of Beaver's protocol draws three of them in place of six.
 """

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import mpc
-from mpc.checkpoint import Checkpoints
+from mpc.checkpoint import Checkpoints, _unpack
 from mpc.engine import share_of
 from mpc.linear import LogisticRegression
 from mpc.network import Network
@@ -279,3 +279,23 @@ def test_a_full_disk_is_an_error_and_leaves_the_older_checkpoints(tmp_path: Path
 def test_a_run_without_checkpoints_keeps_none() -> None:
     with pytest.raises(ValueError, match="every 1 step or more, got 0"):
         Survival(Path(), every=0)
+
+
+def keep_what_waits(party: mpc.Party, folder: Path) -> bool:
+    """Whether all tuples that saving took are before those that the checkpoint goes on with."""
+    checkpoints = Checkpoints(party, "waits", Survival(folder / party.name, 1))
+    x, y = data(party)
+    x.requires_grad = True
+    with checkpoints.steps():
+        checkpoints.begin({}, [x.t().matmul(y).detach()], [x.t().matmul(y).detach()])
+        waiting = {"deep": [None, 1, x.t().matmul(y).detach()]}
+        checkpoints.after(1, lambda: [waiting])
+        noted = _unpack(checkpoints._vault.load("waits.1"))["schedule"]
+        same = bool(noted == party._dealer.schedule())
+    checkpoints.end()
+    return same
+
+
+def test_what_waits_is_read_before_the_schedule_is_noted(tmp_path: Path) -> None:
+    """Else a training that goes on would put the same masks over other values."""
+    assert mpc.run_local(keep_what_waits, 2, inputs=[tmp_path] * 2) == [True, True]
