@@ -38,16 +38,17 @@ The largest error over the range: in units of 2^-16, the last place, where the f
 absolute value, and as a part of the function elsewhere. CrypTen's approximations are made for a part of these
 ranges, outside of which they have no meaning.
 """
-# What the rounds of a step are, if the tree compares; by keys a test is 1 instead of 4.
+# What the rounds of a step are, if the tree compares; by keys a test is 1 instead of 4, but a division and a
+# product with its result take rounds of their own.
 ROUNDS = {
-    "LR": (
-        "2 for the product, 6 for the sigmoid, 1 for p - y, 2 for the gradients,\n"
-        "  1 each for the steps of weight and bias"
-    ),
+    "LR": "1 for the product, 5 for the sigmoid, 1 for (p - y) / n, 1 for the gradients, 1 for the update",
     "MLP": (
-        "2 for each product, 4 for each ReLU, 26 for the softmax, 1 for p - y,\n"
-        "  2 for the gradients of each layer, 1 for that of each ReLU,\n"
-        "  1 each for the steps of weights and biases"
+        "1 for each product, 4 for each ReLU, 15 for the softmax, 1 for (p - y) / n,\n"
+        "  1 for the gradients of each layer and of each ReLU, 1 for the update"
+    ),
+    "LeNet": (
+        "1 for each product, 9 for each pool, 4 for each ReLU, 15 for the softmax,\n"
+        "  1 for (p - y) / n, 1 for the gradients of each layer and ReLU, 2 of each pool, 1 for the update"
     ),
 }
 
