@@ -20,6 +20,8 @@ import mpc
 from benchmarks.crypten_steps import Step, clear_steps, secure_steps
 from benchmarks.parties import Stage, run_parties
 from benchmarks.plain_crypten import run_plain
+from benchmarks.turns import ratio
+from mpc.protocols.product import layer
 from mpc.randomness import Stream
 
 UNIT = 2.0**-16
@@ -154,3 +156,50 @@ def test_randomness(benchmark: Any, words: int) -> None:
             twister_million_words_per_s=round(words / twister_s / 1e6, 1),
             speed_to_twister=round(twister_s / own_s, 2),
         )
+
+
+# Both factors: cubes, and the layers of an MLP and of LeNet with 128 samples.
+LAYERS = {
+    "cube 64": ((64, 64), (64, 64)),
+    "cube 256": ((256, 256), (256, 256)),
+    "cube 512": ((512, 512), (512, 512)),
+    "cube 1024": ((1024, 1024), (1024, 1024)),
+    "MLP 784-128": ((128, 784), (784, 128)),
+    "MLP 128-128": ((128, 128), (128, 128)),
+    "MLP 128-10": ((128, 128), (128, 10)),
+    "LeNet conv 1-20": ((128, 1, 28, 28), (20, 1, 5, 5)),
+    "LeNet conv 20-50": ((128, 20, 12, 12), (50, 20, 5, 5)),
+    "LeNet 800-500": ((128, 800), (800, 500)),
+    "LeNet 500-10": ((128, 500), (500, 10)),
+}
+
+
+@pytest.mark.sizes(
+    ("name", "way", "threads"),
+    tiny=[("cube 64", "forward", 1)],
+    small=[
+        (name, way, threads)
+        for name in LAYERS
+        if name != "cube 64"
+        for way in (("forward",) if name.startswith("cube") else ("forward", "left", "right"))
+        for threads in (1, 2)
+    ],
+)
+def test_ring_product(benchmark: Any, name: str, way: str, threads: int) -> None:
+    """A layer's product modulo 2^64, or that of a gradient, beside torch's in turns."""
+    x, y = (Stream(bytes([place]) * 32).words(size) for place, size in enumerate(LAYERS[name]))
+    op = "matmul" if x.dim() == 2 else "conv2d"
+    own, torchs = (layer(op, tuple(x.shape), tuple(y.shape), {}, path) for path in (None, "torch"))
+    value = torchs.forward(x, y)
+    factors = {"forward": (x, y), "left": (value, y), "right": (x, value)}[way]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        product = benchmark.pedantic(getattr(own, way), args=factors, rounds=20, warmup_rounds=2)
+        expected = getattr(torchs, way)(*factors)
+        assert torch.equal(product, expected)
+        if benchmark.stats:
+            ours, bare = (partial(getattr(one, way), *factors) for one in (own, torchs))
+            benchmark.extra_info["speed_to_torch"] = round(1 / ratio(ours, bare, rounds=15), 2)
+    finally:
+        torch.set_num_threads(before)

@@ -46,6 +46,7 @@ def available() -> bool:
     return _module is not None
 
 
+@functools.cache
 def paths() -> tuple[str, ...]:
     """The paths this machine can run, slowest first: "torch", then of "portable", "avx2", "avx512" those the
     CPU has.
@@ -93,10 +94,15 @@ def words_of(x: torch.Tensor) -> I64:
     return words
 
 
+def native() -> Any:
+    """The compiled module."""
+    if _module is None:
+        raise RuntimeError("the compiled kernels are not installed; build them with a C++ compiler")
+    return _module
+
+
 def multiply(path: str, x: Matrix, y: Matrix, out: Matrix, add: bool = False, block: int = 1) -> None:
     """out = x y by the compiled kernels, or out += x y: then a place of out may be met again within `block`
     columns, but not beyond.
     """
-    if _module is None:
-        raise RuntimeError("the compiled kernels are not installed; build them with a C++ compiler")
-    _module.multiply(path, torch.get_num_threads(), *x, *y, *out, add, block)
+    native().multiply(path, torch.get_num_threads(), *x, *y, *out, add, block)

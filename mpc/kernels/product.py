@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mpc.kernels.dispatch import TORCH, Matrix, choose_path, evenly, multiply, words_of
+from mpc.kernels.dispatch import TORCH, choose_path, native
 
 # With fewer terms torch is done before the places are written down.
 FEW_TERMS = 1 << 17
@@ -53,10 +53,5 @@ def _flat_batch(x: torch.Tensor, outer: tuple[int, ...]) -> torch.Tensor:
 
 def _multiply(path: str, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     out = x.new_empty((x.shape[0], y.shape[1]))
-    multiply(path, _matrix(x), _matrix(y), _matrix(out))
+    native().matmul(path, torch.get_num_threads(), x.numpy(), y.numpy(), out.numpy())
     return out
-
-
-def _matrix(x: torch.Tensor) -> Matrix:
-    rows, columns = (evenly(size, stride) for size, stride in zip(x.shape, x.stride(), strict=True))
-    return Matrix(words_of(x), rows, columns)

@@ -19,6 +19,7 @@ uniform and independent of the data: the simulator of Beaver's protocol draws th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -66,16 +67,15 @@ def multiply(f: Product, x: Factor, y: Factor, dealt: torch.Tensor, first: bool)
     return dealt + f(x.opened, known) + f(x.mask, y.opened)
 
 
-def matmul_layer(x: Shape, y: Shape) -> Layer:
-    """The product of matrices; ValueError for other shapes."""
+def matmul_layer(x: Shape, y: Shape, path: str | None = None) -> Layer:
+    """The product of matrices on this path of `mpc.kernels`; ValueError for other shapes."""
     if len(x) != 2 or len(y) != 2 or x[1] != y[0]:
         raise ValueError(f"two matrices with a product were expected, got shapes {x} and {y}")
-    return Layer(
-        kernels.matmul, lambda g, own: kernels.matmul(g, own.t()), lambda own, g: kernels.matmul(own.t(), g)
-    )
+    product = partial(kernels.matmul, path=path)
+    return Layer(product, lambda g, own: product(g, own.t()), lambda own, g: product(own.t(), g))
 
 
-def convolution_layer(x: Shape, y: Shape, options: Mapping[str, Any]) -> Layer:
+def convolution_layer(x: Shape, y: Shape, options: Mapping[str, Any], path: str | None = None) -> Layer:
     """`torch.conv2d` of maps x of shape (rows, channels, height, width) with kernels y, without groups.
 
     CrypTen takes the gradient of the kernels from a convolution in rows times channels groups, for which it
@@ -93,16 +93,16 @@ def convolution_layer(x: Shape, y: Shape, options: Mapping[str, Any]) -> Layer:
         (n + 2 * p - span) % s for n, p, span, s in zip(x[2:], padding, spans, stride, strict=True)
     )
 
+    settings = {"stride": stride, "padding": padding, "dilation": dilation}
+
     def forward(maps: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        return kernels.conv2d(maps, weights, stride=stride, padding=padding, dilation=dilation)
+        return kernels.conv2d(maps, weights, path, **settings)
 
     def left(g: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        return kernels.conv_transpose2d(
-            g, weights, stride=stride, padding=padding, output_padding=left_over, dilation=dilation
-        )
+        return kernels.conv_transpose2d(g, weights, path, output_padding=left_over, **settings)
 
     def right(maps: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-        return kernels.conv2d_weight(maps, g, (y[2], y[3]), stride=stride, padding=padding, dilation=dilation)
+        return kernels.conv2d_weight(maps, g, (y[2], y[3]), path, **settings)
 
     return Layer(forward, left, right)
 
@@ -115,10 +115,10 @@ def pair(value: Any) -> tuple[int, int]:
     return both
 
 
-def layer(op: str, x: Shape, y: Shape, options: Mapping[str, Any]) -> Layer:
-    """The layer named as torch names its product."""
+def layer(op: str, x: Shape, y: Shape, options: Mapping[str, Any], path: str | None = None) -> Layer:
+    """The layer named as torch names its product; `path` as in `mpc.kernels`, None for the fastest one."""
     if op == "matmul":
-        return matmul_layer(x, y)
+        return matmul_layer(x, y, path)
     if op == "conv2d":
-        return convolution_layer(x, y, options)
+        return convolution_layer(x, y, options, path)
     raise ValueError(f"layer {op!r} is none of ('matmul', 'conv2d')")

@@ -10,7 +10,8 @@ namespace {
 
 using std::size_t;
 
-// Packed, so many rows stay in the second-level cache beside kGroup columns.
+// Packed, so many rows stay in the second-level cache beside kGroup columns. Also the least for which one thread packs the whole
+// other side: more parts than threads even out what else runs on the machine.
 constexpr size_t kHeight = 320;
 // A product of fewer terms is over before another thread has woken up.
 constexpr size_t kTermsPerThread = size_t{1} << 19;
@@ -86,17 +87,18 @@ void multiply(const Path& path, const Matrix& x, const Matrix& y, const Result& 
 
 void product(const Way& way, const Matrix& x, const Matrix& y, const Result& out, Sizes s) {
     const bool by_rows = !way.add && s.height >= s.width;
-    const size_t unit = way.add ? way.block : 1, units = (by_rows ? s.height : s.width) / unit;
+    const size_t unit = way.add ? way.block : 1, size = by_rows ? s.height : s.width, units = size / unit;
     const size_t useful = s.height * s.depth * s.width / kTermsPerThread;
-    const size_t count = std::max<size_t>(1, std::min({static_cast<size_t>(way.threads), useful, units}));
+    const size_t threads = static_cast<size_t>(way.threads), wanted = threads == 1 ? 1 : threads * parts(size, threads * kHeight);
+    const size_t count = std::max<size_t>(1, std::min({wanted, useful, units}));
     parallel_for(count, way.threads, [&](size_t i) {
-        const size_t first = i * units / count * unit, size = (i + 1) * units / count * unit - first;
+        const size_t first = i * units / count * unit, part = (i + 1) * units / count * unit - first;
         if (by_rows)
             multiply(way.path, {x.data, x.rows + first, x.columns}, y, {out.data, out.rows + first, out.columns},
-                     {size, s.depth, s.width}, way.add);
+                     {part, s.depth, s.width}, way.add);
         else
             multiply(way.path, x, {y.data, y.rows, y.columns + first}, {out.data, out.rows, out.columns + first},
-                     {s.height, s.depth, size}, way.add);
+                     {s.height, s.depth, part}, way.add);
     });
 }
 

@@ -60,20 +60,31 @@ struct Lane {
     size_t stride;
 };
 
-// Pair number `pair` is rows x and y (0 if null); minus their product is added to what is at the head of the panel.
+// Pair number `pair` is rows x and y (0 if null). In order, minus their product is added to what is at the head of the panel.
 template <class W>
 void pack_pair(const u64* x, const u64* y, const Lane<W>& lane, size_t pair) {
     u64 *one = lane.to + (2 * pair + 1) * lane.stride, *two = one + lane.stride;
     if (lane.in_order) {
-        W::store(one, W::load(x + lane.places[0]));
-        W::store(two, y != nullptr ? W::load(y + lane.places[0]) : W::zero());
-    } else {
-        for (size_t j = 0; j < W::lanes; ++j) {
-            one[j] = j < lane.given ? x[lane.places[j]] : 0;
-            two[j] = j < lane.given && y != nullptr ? y[lane.places[j]] : 0;
-        }
+        const typename W::V first = W::load(x + lane.places[0]), second = y != nullptr ? W::load(y + lane.places[0]) : W::zero();
+        W::store(one, first);
+        W::store(two, second);
+        W::store(lane.to, W::sub(W::load(lane.to), W::mul(first, second)));
+        return;
     }
-    W::store(lane.to, W::sub(W::load(lane.to), W::mul(W::load(one), W::load(two))));
+    for (size_t j = 0; j < lane.given; ++j) one[j] = x[lane.places[j]];
+    for (size_t j = 0; j < lane.given; ++j) two[j] = y != nullptr ? y[lane.places[j]] : 0;
+    for (size_t j = lane.given; j < W::lanes; ++j) one[j] = two[j] = 0;
+}
+
+// The head of a panel that was not packed in order. Vectors read right after their words were written would wait for them.
+template <class W>
+void sum_pairs(const Lane<W>& lane, size_t half) {
+    typename W::V sums = W::zero();
+    for (size_t p = 0; p < half; ++p) {
+        const u64* one = lane.to + (2 * p + 1) * lane.stride;
+        sums = W::sub(sums, W::mul(W::load(one), W::load(one + lane.stride)));
+    }
+    W::store(lane.to, sums);
 }
 
 // Panels of W::vectors vectors of columns, the last one of a single vector if that is enough: minus the sums of products, then for
@@ -97,6 +108,8 @@ void pack_right(const Matrix& y, size_t depth, size_t width, u64* out) {
         const u64 *one = y.data + y.rows[p], *two = half + p < depth ? y.data + y.rows[half + p] : nullptr;
         for (size_t v = 0; v < count; ++v) pack_pair<W>(one, two, lanes[v], p);
     }
+    for (size_t v = 0; v < count; ++v)
+        if (!lanes[v].in_order) sum_pairs<W>(lanes[v], half);
 }
 
 // R rows times C vectors of columns of the product; the rows lie `stride` words apart.
