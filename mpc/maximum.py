@@ -7,12 +7,14 @@ League: all n (n - 1) / 2 pairs are compared at once. A number's wins say whethe
 one round tells (mpc.protocols.lookup), and one product selects it: six rounds by the tree, whatever n is, and
 five for the place alone. Of equal numbers the first wins, so the wins of all are 0 to n - 1, each once.
 
-A league is played where the rounds it saves are worth its tests on the line between the parties. Both run on
-tests, table lookups and Beaver's products, each of which is simulated by uniform openings.
+Many numbers play in leagues of up to 16, and their winners on. Which of all ways is taken depends on what a
+round is worth in bytes on the line between the parties. All run on tests, table lookups and Beaver's products,
+each of which is simulated by uniform openings.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -41,6 +43,7 @@ from mpc.waiting import settle, waiting
 LARGEST_LEAGUE = 16
 # What a round is worth where the parties did not say: 10 ms at 100 Mbit/s.
 _ROUND_BYTES = 125_000
+_TEST_ROUNDS = 4
 # Bytes sent to each other party: of a test by the tree, and of a number in the table and the product.
 _TEST_BYTES, _NUMBER_BYTES = 12.25, 18
 
@@ -57,22 +60,59 @@ class Contest(NamedTuple):
 
 def contest(crypten: Any, x: Any) -> Contest:
     """Of a secret tensor with at least one entry along its last dimension; of equal ones the first wins."""
-    if _league_pays(crypten, x.nelement() // max(x.size(-1), 1), x.size(-1)):
+    entries = x.size(-1)
+    size = _group_size(crypten, x.nelement() // max(entries, 1), entries)
+    if size == entries:
         return _league(crypten, x)
+    if size:
+        return _groups(crypten, x, size)
     best, wins = knockout(crypten, x)
     return Contest(lambda: best, lambda: places(crypten, wins, x.size()))
 
 
-def _league_pays(crypten: Any, rows: int, entries: int) -> bool:
-    """From public sizes and the parties' agreement alone, so that all find the same."""
-    pairs, rounds = entries * (entries - 1) // 2, 4 * math.ceil(math.log2(max(entries, 1)))
-    if not 3 <= entries <= LARGEST_LEAGUE or rounds <= 6 or not rows or by_key(crypten, rows * entries // 2):
-        return False
+def _group_size(crypten: Any, rows: int, entries: int) -> int:
+    """How many entries play a league, 0 for a knockout of all.
+
+    From public sizes and the parties' agreement alone, so that all find the same.
+    """
+    if not rows or entries < 3 or by_key(crypten, rows * entries // 2):
+        return 0
     network = crypten.mpc.get_default_provider().comparing.method
     known = isinstance(network, Network)
     worth = network.latency_s * network.bandwidth_bytes_s if known else _ROUND_BYTES
-    more = rows * ((pairs - entries + 1) * _TEST_BYTES + entries * _NUMBER_BYTES)
-    return bool(more < (rounds - 6) * worth)
+    return _cheapest(rows, entries, float(worth))[1]
+
+
+@functools.lru_cache(maxsize=1024)
+def _cheapest(rows: int, entries: int, worth: float) -> tuple[float, int]:
+    """What the best way costs, a round counting `worth` bytes, and the size of its first leagues."""
+    if entries < 2:
+        return 0.0, 0
+    rounds = _TEST_ROUNDS * math.ceil(math.log2(entries))
+    ways = [(rounds * worth + rows * (entries - 1) * _TEST_BYTES, 0)]
+    for size in range(3, min(entries, LARGEST_LEAGUE) + 1):
+        groups = -(-entries // size)
+        octets = rows * groups * (size * (size - 1) // 2 * _TEST_BYTES + size * _NUMBER_BYTES)
+        rest, _ = _cheapest(rows, groups, worth)
+        ways.append(((_TEST_ROUNDS + 2) * worth + octets + rest, size))
+    return min(ways)
+
+
+def _groups(crypten: Any, x: Any, size: int) -> Contest:
+    """Leagues of `size` entries, then a contest of their best."""
+    entries = x.size(-1)
+    groups = -(-entries // size)
+    # What fills the last league are copies of its last entry, before which that one wins.
+    filling = [x[..., -1:]] * (groups * size - entries)
+    filled = crypten.cat([x, *filling], dim=-1) if filling else x
+    leagues = _league(crypten, filled.reshape(*x.size()[:-1], groups, size))
+    final = contest(crypten, leagues.best().squeeze(-1))
+
+    def place() -> Any:
+        chosen = leagues.place() * final.place().unsqueeze(-1)
+        return chosen.reshape(*x.size()[:-1], groups * size)[..., :entries]
+
+    return Contest(final.best, place)
 
 
 def _league(crypten: Any, x: Any) -> Contest:

@@ -18,10 +18,11 @@ and, apart from them, against the dealer, who sees no message of theirs. The pro
       or by cost: mpc.choice      distributed comparison function           ePrint 2020/1392
     gradients of ReLU, max-pool   gate: a product with a test's result,     as for products and division
                                   divided on the way
-    max, argmax of 3 to 16,       league: all pairs compared, wins looked   Ishai and others, TCC 2013,
-      where rounds matter more    up in a dealt table: mpc.maximum, lookup  for the table
-      else, and max-pool          knockout of comparisons: mpc.maximum,     -
-                                  mpc.pooling
+    max, argmax                   leagues: all pairs compared, wins looked  Ishai and others, TCC 2013,
+                                  up in a dealt table: mpc.maximum, lookup  for the table
+      two numbers, max-pool,      knockout of comparisons: mpc.maximum,     -
+      and where bytes matter      mpc.pooling
+      more than rounds
     sigmoid, tanh                 two comparisons, harmonics: mpc.smooth    Kei, Chow, "SHAFT", NDSS 2025
     softmax                       max, comparison, harmonics twice,         as above
                                   one product: mpc.smooth

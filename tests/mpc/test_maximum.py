@@ -13,7 +13,7 @@ GENERATOR = torch.Generator().manual_seed(3)
 # Few distinct values, so that there are ties.
 TABLES = {
     entries: torch.randint(-2, 3, (40, entries), generator=GENERATOR).double() * 0.5
-    for entries in (1, 2, 3, 4, 10, 16, 17)
+    for entries in (1, 2, 3, 4, 10, 16, 17, 50)
 }
 TABLES[10][0] = torch.tensor([-(2.0**29), 2.0**29, 0, 2.0**-16, -(2.0**-16), 1, 2, 3, 2.0**29, -1])
 WEIGHTS = torch.linspace(-1, 1, 60).double().reshape(6, 10)
@@ -59,9 +59,11 @@ def test_the_first_of_the_largest(outcome: tuple[int, dict[str, Any]], entries: 
 
 
 def test_rounds_of_leagues_and_knockouts(outcome: tuple[int, dict[str, Any]]) -> None:
-    """Two numbers and more than sixteen play a knockout; the revealing of both results is two rounds more."""
+    """Two numbers play a knockout, more than sixteen in leagues and their winners on; places of the latter
+    take a product more. The revealing of both results is two rounds.
+    """
     parties, found = outcome
-    expected = {"1": 0, "2": 4, "3": 6, "4": 6, "10": 6, "16": 6, "17": 20 + 4}
+    expected = {"1": 0, "2": 4, "3": 6, "4": 6, "10": 6, "16": 6, "17": 6 + 4 + 1, "50": 6 + 6 + 1}
     for name, rounds in expected.items():
         assert found[name][2] == (rounds + 2 if parties > 1 else found[name][2]), name
 
