@@ -8,8 +8,8 @@ one round tells (mpc.protocols.lookup), and one product selects it: six rounds b
 five for the place alone. Of equal numbers the first wins, so the wins of all are 0 to n - 1, each once.
 
 Many numbers play in leagues of up to 16, and their winners on. Which of all ways is taken depends on what a
-round is worth in bytes on the line between the parties. All run on tests, table lookups and Beaver's products,
-each of which is simulated by uniform openings.
+round is worth in bytes on the line between the parties. All run on tests, table lookups and Beaver's
+products, each of which is simulated by uniform openings.
 """
 
 from __future__ import annotations
