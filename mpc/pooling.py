@@ -7,6 +7,10 @@ is above 0, it and those before it are what they were; if not, neither order has
 ReLU; if anything else does, the ReLU is computed then, and all is as if it had never waited. Whoever reads it
 must do so at all parties, as with every operation on shares; shape and repr cost nothing.
 
+A division that the maps wait for (mpc.waiting) is left to the entries that win as well: the larger product is
+the larger quotient. A ReLU after it takes no round for it. Where products differ by less than a unit of the
+quotient, the larger one wins, not the first of equal quotients.
+
 The gradient of a window goes down the tournament that its entries played: the winner's to whoever of two won,
 one product a round, in place of a product of one-hot places with the gradient. Of four entries that opens 6
 words an output each way, where places and their product opened 9.
@@ -24,12 +28,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mpc.comparison import Negative, gate, negatives
+from mpc.comparison import Negative, bits_of, gate, is_first, negatives
 from mpc.maximum import TREES, hand_down, knockout, places
 from mpc.protocols.product import Shape, pair
+from mpc.waiting import quotient, waiting
 
-# What pads maps: below all values, and no further from any than a difference may be.
-_LEAST = -(1 << 61)
+# What pads maps: below all values, also before a division, and no further from any than a difference may be.
+_LEAST = 1 - (1 << 62)
 
 
 @dataclass(frozen=True)
@@ -86,21 +91,21 @@ class _Kept(NamedTuple):
 def replace_pooling(crypten: Any) -> None:
     """Put them in the place of CrypTen's."""
     tensor, gradients = crypten.mpc.MPCTensor, crypten.gradients
-    waiting = _waiting(crypten)
+    late_relu = _late_relu(crypten)
     pool, pool_gradient = tensor.max_pool2d, gradients.AutogradMaxPool2D
-    tensor.max_pool2d = _method(crypten, waiting, pool)
-    pool_gradient.forward = staticmethod(_forward(crypten, waiting, pool_gradient.forward))
+    tensor.max_pool2d = _method(crypten, late_relu, pool)
+    pool_gradient.forward = staticmethod(_forward(crypten, late_relu, pool_gradient.forward))
     pool_gradient.backward = staticmethod(_backward(crypten, pool_gradient.backward))
-    tensor.relu = _relu(waiting, tensor.relu)
+    tensor.relu = _relu(late_relu, tensor.relu)
     relu = gradients.AutogradReLU
-    relu.forward = staticmethod(_relu_forward(waiting, relu.forward))
+    relu.forward = staticmethod(_relu_forward(late_relu, relu.forward))
     relu.backward = staticmethod(_relu_backward(crypten, relu.backward))
 
 
-def _waiting(crypten: Any) -> Any:
+def _late_relu(crypten: Any) -> Any:
     mpc_tensor = crypten.mpc.MPCTensor
 
-    class Waiting(mpc_tensor):  # type: ignore[misc, valid-type]
+    class LateRelu(mpc_tensor):  # type: ignore[misc, valid-type]
         """A ReLU that is computed when its share is first read, and is an ordinary tensor from then on."""
 
         before: Any
@@ -111,7 +116,7 @@ def _waiting(crypten: Any) -> Any:
         @staticmethod
         def of(before: Any, tests: list[Negative]) -> Any:
             relu = mpc_tensor([])
-            relu.__class__ = Waiting
+            relu.__class__ = LateRelu
             relu.before, relu.tests = before, tests
             return relu
 
@@ -137,12 +142,12 @@ def _waiting(crypten: Any) -> Any:
             mpc_tensor.backward(self, grad_input, top_node)
 
     for name in ("size", "dim", "nelement", "numel", "__len__"):
-        setattr(Waiting, name, _of_shape(name))
+        setattr(LateRelu, name, _of_shape(name))
     # These look at the class before they read.
     for name in ("__setitem__", "__reduce_ex__"):
-        setattr(Waiting, name, _once_read(name))
-    Waiting.shape = property(lambda self: self.before.shape)
-    return Waiting
+        setattr(LateRelu, name, _once_read(name))
+    LateRelu.shape = property(lambda self: self.before.shape)
+    return LateRelu
 
 
 def _of_shape(name: str) -> Callable[..., Any]:
@@ -161,19 +166,19 @@ def _waits(x: Any) -> bool:
     return bool(x.dim() == 4 and x.nelement())
 
 
-def _relu(waiting: Any, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _relu(late_relu: Any, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     # A copy, since x may change in place before the ReLU is read.
-    return lambda self: waiting.of(self.clone(), []) if _waits(self) else original(self)
+    return lambda self: late_relu.of(self.clone(), []) if _waits(self) else original(self)
 
 
-def _relu_forward(waiting: Any, original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _relu_forward(late_relu: Any, original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def forward(ctx: Any, input: Any) -> Any:
         """The value, and the derivative once it is known: not before somebody reads the value."""
         if not _waits(input):
             return original(ctx, input)
         tests: list[Negative] = []
         ctx.save_for_backward(tests)
-        return waiting.of(input.clone(), tests)
+        return late_relu.of(input.clone(), tests)
 
     return forward
 
@@ -189,7 +194,7 @@ def _relu_backward(crypten: Any, original: Callable[[Any, Any], Any]) -> Callabl
     return backward
 
 
-def _method(crypten: Any, waiting: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+def _method(crypten: Any, late_relu: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def max_pool2d(
         self: Any,
         kernel_size: Any,
@@ -203,13 +208,13 @@ def _method(crypten: Any, waiting: Any, original: Callable[..., Any]) -> Callabl
         settings = (kernel_size, padding, stride, dilation, ceil_mode)
         if not _by_tournament(crypten, self):
             return original(self, *settings, return_indices)
-        best, kept = _pool(crypten, waiting, self, _windows(*settings), return_indices)
+        best, kept = _pool(crypten, late_relu, self, _windows(*settings), return_indices)
         return (best, _one_hot(crypten, best, kept)) if return_indices else best
 
     return max_pool2d
 
 
-def _forward(crypten: Any, waiting: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+def _forward(crypten: Any, late_relu: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     def forward(
         ctx: Any,
         input: Any,
@@ -223,7 +228,7 @@ def _forward(crypten: Any, waiting: Any, original: Callable[..., Any]) -> Callab
         settings = (kernel_size, padding, stride, dilation, ceil_mode)
         if not _by_tournament(crypten, input):
             return original(ctx, input, *settings, return_indices)
-        best, kept = _pool(crypten, waiting, input, _windows(*settings), return_indices)
+        best, kept = _pool(crypten, late_relu, input, _windows(*settings), return_indices)
         ctx.save_for_backward(kept)
         if not return_indices:
             return best
@@ -260,20 +265,35 @@ def _windows(kernel: Any, padding: Any, stride: Any, dilation: Any, ceil_mode: b
     return _Windows(size, step, pair(padding or 0), pair(dilation), ceil_mode)
 
 
-def _pool(crypten: Any, waiting: Any, x: Any, windows: _Windows, plain: bool) -> tuple[Any, _Kept]:
+def _pool(crypten: Any, late_relu: Any, x: Any, windows: _Windows, plain: bool) -> tuple[Any, _Kept]:
     """The largest entries, of a ReLU that waits if that is fewer of them; `plain` never leaves it waiting."""
     size = tuple(x.size())
     fewer = math.prod(windows.counts(size)) < size[2] * size[3]
-    late = isinstance(x, waiting) and fewer and not plain
+    late = isinstance(x, late_relu) and fewer and not plain
     source = x.before if late else x
-    share = _entries(source.share, windows, first=crypten.communicator.get().get_rank() == 0)
-    rows = crypten.mpc.MPCTensor.from_shares(share, precision=int(source.encoder._scale).bit_length() - 1)
-    best, wins = knockout(crypten, rows)
-    best = best.squeeze(-1)
+    share, divisor = _undivided(crypten, source)
+    rows = _entries(share, windows, is_first(crypten))
+    best, wins = knockout(crypten, bits_of(crypten, rows))
+    best = _divided(crypten, best.share.squeeze(-1), divisor, int(source.encoder.scale))
     if not late:
         return best, _Kept(size, windows, wins, None)
     opposite = negatives(crypten, -best)
     return -opposite.part, _Kept(size, windows, wins, opposite)
+
+
+def _undivided(crypten: Any, x: Any) -> tuple[torch.Tensor, int]:
+    """A share, and the number that it waits to be divided by, or 1."""
+    own = waiting(x)
+    if own is None or (own.base is not None and own.divisor > x.encoder.scale):
+        return x.share, 1
+    return crypten.mpc.get_default_provider().summed(own.whole()), own.divisor
+
+
+def _divided(crypten: Any, share: torch.Tensor, divisor: int, scale: int) -> Any:
+    """The secret tensor with this factor in its values; a division waits."""
+    if divisor > 1:
+        return quotient(crypten, share, divisor, scale)
+    return crypten.mpc.MPCTensor.from_shares(share, precision=scale.bit_length() - 1)
 
 
 def _one_hot(crypten: Any, best: Any, kept: _Kept) -> Any:
