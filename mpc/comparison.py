@@ -136,9 +136,9 @@ def tensor_of(words: Array, size: Sequence[int]) -> torch.Tensor:
 
 
 def with_share(x: Any, share: torch.Tensor) -> Any:
-    """A secret tensor like x with another share."""
-    result = x.clone()
-    result.share = share
+    """A secret tensor with this share and the fractional bits of x."""
+    result = type(x).from_shares(share, precision=0)
+    result.encoder = x.encoder
     return result
 
 

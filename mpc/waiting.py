@@ -51,8 +51,8 @@ class Waiting:
         return Waiting(move(self.raw), self.divisor, base, (self, move))
 
     def plus(self, share: torch.Tensor) -> Waiting:
-        """With a share of a known tensor of this shape added."""
-        base = share.clone() if self.base is None else self.base + share
+        """With a share of a known tensor of this shape added, which nobody writes into."""
+        base = share if self.base is None else self.base + share
         return Waiting(self.raw, self.divisor, base, (self, lambda value: value + share))
 
     def times(self, factor: float) -> tuple[torch.Tensor, int] | None:
@@ -211,7 +211,8 @@ def _kind(crypten: Any) -> Any:
                 return None
             if np.broadcast_shapes(share.size(), size) != size:
                 return None
-            return share.expand(size)
+            # A parameter that was added may change in place before the sum is read.
+            return share.clone().expand(size)
 
         @staticmethod
         def cat(tensors: Any, *args: Any, **named: Any) -> Any:

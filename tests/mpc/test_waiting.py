@@ -93,6 +93,10 @@ def compute(party: mpc.Party) -> dict[str, Any]:
     before = party.cost()
     described = repr(x), repr(x._tensor), tuple(x.size()), x.nelement(), x.dim(), len(x), x.shape
     outcome["described"] = described, (party.cost() - before).rounds, waiting(x) is not None
+    changing = share(BIAS)
+    later = x + changing
+    changing.share.add_(1 << 20)
+    outcome["a sum of before"] = party.reveal(later).double()
     kept, once = x.clone(), x.shallow_copy()
     kept._tensor.share.add_(1)
     outcome["a copy of its own"] = party.reveal(x).double(), party.reveal(once).double()
@@ -176,3 +180,7 @@ def test_copies_do_not_share_what_is_written(outcome: tuple[int, dict[str, Any]]
     first, second = outcome[1]["a copy of its own"]
     assert torch.equal(first, second)
     assert float((first - PRODUCT).abs().max()) < (1 + ENCODED) * UNIT
+
+
+def test_an_addend_that_changes_later_is_the_one_that_was_added(outcome: tuple[int, dict[str, Any]]) -> None:
+    assert float((outcome[1]["a sum of before"] - PRODUCT - BIAS).abs().max()) < (2 + ENCODED) * UNIT
