@@ -70,6 +70,15 @@ def test_the_forecast_is_what_is_counted(foretell: Any, train: Any, parties: int
     assert told.tuples == dealt
 
 
+def test_without_a_helper_it_is_but_for_how_far_the_first_party_is() -> None:
+    told = forecast_linear(REGRESSION, 569, 30, parties=3, sharing="replicated")
+    counted, dealt = mpc.run_local(partial(patients, model=REGRESSION), 3, sharing="replicated")[0]
+    assert counted.dealer_bytes_received == told.total.dealer_bytes_received == 0
+    assert counted.rounds == told.total.rounds > 100
+    assert abs(counted.bytes_sent - told.total.bytes_sent) <= 16 * counted.dealer_rounds
+    assert told.tuples == dealt
+
+
 def rectified(party: mpc.Party, steps: int = 16) -> Any:
     x = party.secret([1.0, -1.0, 0.0] if party.rank == 0 else None, owner=0, size=(3,))
     for _ in range(steps):

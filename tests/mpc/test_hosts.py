@@ -152,6 +152,16 @@ def test_a_program_runs_at_two_parties_with_a_dealer(site: Path) -> None:
     assert [out.strip() for _, out, _ in results] == ["42.0", "42.0", ""]
 
 
+def test_three_parties_without_a_dealer(site: Path) -> None:
+    members = Roster.load(site / "parties.toml").members
+    (site / "three.toml").write_text(Roster(members).to_toml())
+    processes = [
+        start(site, name, "run", "program.py", "--sharing", "replicated", parties="three.toml")
+        for name in NAMES
+    ]
+    assert [(code, out.strip()) for code, out, _ in finish(processes)] == [(0, "42.0")] * 3
+
+
 def test_check_reports_every_other_member(site: Path) -> None:
     for code, out, err in finish([start(site, name, "check") for name in NAMES]):
         assert code == 0, err

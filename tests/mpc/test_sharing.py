@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import mpc
+from mpc.agreement import facts
 from mpc.party import Party
 from mpc.roster import Member, Roster
 from mpc.sharing import ADDITIVE, REPLICATED, checked, opening
@@ -32,6 +33,12 @@ def test_three_parties_without_a_dealer_are_told_what_does_without() -> None:
     roster = Roster(tuple(Member(own.name, own.fingerprint, ("127.0.0.1", 1)) for own in identities))
     with pytest.raises(ValueError, match=r"3 parties need a dealer.*only sharing 'replicated' does without"):
         Party.join(identities[2], None, roster, timeout_s=1)
+
+
+def test_the_parties_compare_it() -> None:
+    own = Identity.create("clinic")
+    roster = Roster((Member(own.name, own.fingerprint, ("127.0.0.1", 1)),))
+    assert facts(roster, None, "tree", REPLICATED)["sharing"] == "replicated"
 
 
 def test_keys_between_two_of_three_parties_are_allowed() -> None:
