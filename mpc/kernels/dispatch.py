@@ -71,8 +71,9 @@ def choose_path(path: str | None, *factors: Any) -> str:
     return path
 
 
+@functools.cache
 def _complain() -> None:
-    """Python shows a warning of this kind once a process."""
+    """Once a process."""
     warnings.warn(
         "the compiled kernels are not installed: products of shares are torch's, which are slower",
         stacklevel=4,

@@ -275,9 +275,12 @@ import torch
 from mpc import kernels
 assert kernels.paths() == ("torch",) and not kernels.available()
 with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
     for _ in range(3):
         x = torch.full((60, 60), -1)
         assert torch.equal(kernels.matmul(x, x), x @ x)
+    maps = x.reshape(1, 1, 60, 60)
+    assert torch.equal(kernels.conv2d(maps, maps), torch.conv2d(maps, maps))
 print(*(w.message for w in told))
 assert not any(name.startswith("crypten") for name in sys.modules)
 """
