@@ -12,7 +12,8 @@
 Below them: CrypTen's tensors with their unsafe parts replaced (engine), protocols on shares (protocols),
 products modulo 2^64 (kernels), correlated randomness from a helper that sees no data (dealer), collectives
 over post-quantum channels (transport), cryptographic randomness (randomness). Security: semi-honest parties,
-and a dealer that does not collude with any of them; see SECURITY.md.
+and a dealer that does not collude with any of them, or three parties of whom no two collude and no dealer
+(sharing); see SECURITY.md.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def forecast(
 
     The rehearsal shares made-up data of the right shapes. What the parties send never depends on the data,
     so rounds and bytes come out exactly, but for what is ordered from the dealer ahead of the last step, for
-    a training that stops early, and with replicated shares for 16 bytes and a wait every 128 tuples. `period`
+    a training that stops early, and with replicated shares for 16 bytes and a wait every 64 tuples. `period`
     is the number of steps after which they repeat, such as `check_every`; `steps` must be a multiple of it.
     The seconds are those of this machine and its loopback. The cost is the first party's, who hears from the
     dealer what the others hear and more. `comparison` and `sharing` are those of `mpc.Party.join`.

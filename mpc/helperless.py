@@ -1,8 +1,8 @@
 """CrypTen's tensors on replicated shares among three parties: mpc.protocols.replicated in its place.
 
 Every secret tensor is shared by parties 0 and 1; the third party's share is zero. Products of fixed-point
-numbers leave it a share of its own until they are truncated, which is at once; what is left of another
-product, and its inputs, it hands over. Whatever a program opens is covered by a sharing of zero before.
+numbers leave it a share of its own until they are divided (mpc.waiting); what is left of another product, and
+its inputs, it hands over. Whatever a program opens is covered by a sharing of zero before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
@@ -169,11 +169,9 @@ def _additive_only(crypten: Any, original: Callable[..., Any]) -> Callable[..., 
     def guarded(*given: Any, **named: Any) -> Any:
         """CrypTen's own replicated protocol would show the second party all shares."""
         if _pairwise(crypten):
-            _refuse_own_protocol()
+            raise NotImplementedError(
+                "cfg.mpc.protocol 'replicated' is CrypTen's, for sharing 'additive' only"
+            )
         return original(*given, **named)
 
     return guarded
-
-
-def _refuse_own_protocol() -> NoReturn:
-    raise NotImplementedError("cfg.mpc.protocol 'replicated' is CrypTen's, for sharing 'additive' only")

@@ -36,8 +36,8 @@ from mpc.protocols.truncate import TruncationMask
 from mpc.provider import DealerProvider
 from mpc.randomness import Stream, Zeros, new_key
 
-# Tuples that the third party may be ahead of the others.
-LEAD = 128
+# Tuples that the third party may be ahead of the others, less than they would need for its patience to end.
+LEAD = 64
 _NOTHING = Zeros()
 
 

@@ -81,12 +81,13 @@ def compute(party: mpc.Party) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for name, (secret, _, _) in CASES.items():
         before, received = party.cost(), party._communicator.bytes_received
-        waits = party._dealer.rounds
         value = secret(*secrets)
         spent = party.cost() - before
-        # A number that tells the third party how far the first one is.
-        received = party._communicator.bytes_received - received - 16 * (party._dealer.rounds - waits)
-        results[name] = value.get_plain_text(), spent.rounds, spent.bytes_sent, received
+        # The first party tells the third one now and then how far it is.
+        told = 16 * spent.dealer_rounds
+        received, sent = party._communicator.bytes_received - received, spent.bytes_sent
+        received, sent = (received - told, sent) if party.rank == 2 else (received, sent - told)
+        results[name] = value.get_plain_text(), spent.rounds, sent, received
     results["layers"] = layers()
     results["to one"] = [None if party.reveal(secrets[0], to=k) is None else party.rank for k in range(3)]
     results["raw"] = secrets[0].reveal()

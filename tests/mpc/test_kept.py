@@ -12,6 +12,7 @@ import torch
 import mpc
 from mpc import engine
 from mpc.engine import crypten
+from mpc.processes import ProcessFailed
 
 UNIT = 2.0**-16
 SIZE = (3, 4)
@@ -84,7 +85,8 @@ def compute(party: mpc.Party) -> dict[str, tuple[torch.Tensor, int]]:
         _ = product.share
         spent = party.cost() - before
         # The truncation is one message of so many words; what is opened has a word for which factors that is.
-        opened = (spent.bytes_sent - 8 * spent.rounds) // 8 - WORDS
+        # The first party tells the third one now and then how far it is, in 16 bytes.
+        opened = (spent.bytes_sent - 8 * spent.rounds - 16 * spent.dealer_rounds) // 8 - WORDS
         results[name] = product.get_plain_text(), max(opened - 1, 0)
     return results
 
@@ -102,3 +104,22 @@ def test_products_after(computed: list[dict[str, tuple[torch.Tensor, int]]], nam
         assert float((product - value * Y).abs().max()) <= UNIT
         if rank != 2:
             assert opened == words
+
+
+def disagree(party: mpc.Party) -> None:
+    """Party 0 forgets one factor and party 1 the other, of which nobody else knows."""
+    x = party.secret(X if party.rank == 0 else None, 0, SIZE)
+    y = party.secret(Y if party.rank == 0 else None, 0, SIZE)
+    _ = (x * y).share
+    if party.rank == 2:
+        _ = (x * y).share  # it opens nothing, and does not notice
+        return
+    (x, y)[party.rank].share.add_(0)
+    with pytest.raises(ValueError, match="one party opens a factor that another knows"):
+        _ = (x * y).share
+    raise ArithmeticError("as expected")
+
+
+def test_parties_that_know_different_factors_do_not_go_on() -> None:
+    with pytest.raises(ProcessFailed, match="ArithmeticError: as expected"):
+        mpc.run_local(disagree, 3, sharing="replicated")
