@@ -27,7 +27,8 @@ class Comparing:
     On a network each call takes the one that is sooner there, if what the dealer sends shares the line; it
     does not where keys come from a stock, then ask for "dcf". Which is taken depends on the number of tests,
     which is public, and on nothing measured: all parties find the same. "dcf" is for two parties, and by cost
-    others take the tree; ValueError for anything else.
+    others take the tree; ValueError for anything else. `parties` are those that open values: two as well on
+    replicated shares (mpc.sharing).
     """
 
     method: str | Network

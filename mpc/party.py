@@ -72,13 +72,13 @@ class Party:
 
         `listener` must be bound to this party's address in the roster and trust its members; only the last
         party needs none. `program` is a digest of what is to be computed. `comparison` is "tree" for few
-        bytes, between two parties "dcf" for one round, or the network for which to choose by cost
-        (mpc.choice). `sharing` is "additive", or among three parties "replicated", where the third one takes
-        the dealer's place and no dealer is called (mpc.protocols.replicated). All of these, the roster and
-        the versions must be the same everywhere, or Disagreement says what differs. Raises ValueError if the
-        identity is not the roster's or the roster lacks a dealer, PeerRefused for a peer that is not who the
-        roster says, TimeoutError naming who does not come within `timeout_s`. A party silent for that long
-        later is lost.
+        bytes, "dcf" for one round between two parties or on replicated shares, or the network for which to
+        choose by cost (mpc.choice). `sharing` is "additive", or among three parties "replicated", where the
+        third one takes the dealer's place and no dealer is called (mpc.protocols.replicated). All these, the
+        roster and the versions must be the same everywhere, or Disagreement says what differs. Raises
+        ValueError if the identity is not the roster's or the roster lacks a dealer, PeerRefused for a peer
+        that is not who the roster says, TimeoutError naming who does not come within `timeout_s`. A party
+        silent for that long later is lost.
         """
         check_identity(identity, roster)
         replicated = checked(sharing, len(roster.parties)) == REPLICATED
