@@ -14,7 +14,7 @@ using std::size_t;
 // other side: more parts than threads even out what else runs on the machine.
 constexpr size_t kHeight = 320;
 // A product of fewer terms is over before another thread has woken up.
-constexpr size_t kTermsPerThread = size_t{1} << 19;
+constexpr size_t kTermsPerThread = size_t{1} << 21;
 
 size_t parts(size_t size, size_t most) { return (size + most - 1) / most; }
 

@@ -106,7 +106,7 @@ def test_any_size_and_layout(
 
 
 def test_large_ones_on_any_number_of_threads(path: str, threads: int) -> None:
-    for m, k, n in [(200, 150, 90), (60, 150, 300)]:
+    for m, k, n in [(400, 150, 110), (101, 150, 700)]:
         x, y = words(m, k), words(k, n, seed=2)
         assert torch.equal(kernels.matmul(x, y, path), x @ y), threads
         assert torch.equal(kernels.matmul(y.t(), x.t(), path), y.t() @ x.t()), threads
@@ -169,7 +169,7 @@ def test_convolutions_and_both_gradients_are_torchs(
 
 
 def test_convolutions_on_any_number_of_threads(path: str, threads: int) -> None:
-    maps, weights = words(16, 4, 20, 20), words(24, 4, 5, 5, seed=2)
+    maps, weights = words(16, 4, 20, 20), words(40, 4, 5, 5, seed=2)
     values = torch.conv2d(maps, weights)
     assert torch.equal(kernels.conv2d(maps, weights, path), values), threads
     back = torch.conv_transpose2d(values, weights)
