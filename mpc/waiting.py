@@ -242,10 +242,13 @@ def _kind(crypten: Any) -> Any:
 
 
 def _move(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    # What was added may be repeated in memory, where a sum would not be: torch has no view of that.
+    of_words = "reshape" if name == "view" else name
+
     def method(self: Any, *args: Any, **named: Any) -> Any:
         if self.waits is None:
             return original(self, *args, **named)
-        return self._moved(lambda words: getattr(words, name)(*args, **named))
+        return self._moved(lambda words: getattr(words, of_words)(*args, **named))
 
     return method
 

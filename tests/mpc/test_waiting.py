@@ -48,6 +48,7 @@ def compute(party: mpc.Party) -> dict[str, Any]:
     works = {
         "read": lambda x: x,
         "plus a bias": lambda x: x + bias,
+        "biased and viewed": lambda x: (x + bias).view(2, 10),
         "minus a bias": lambda x: x - bias,
         "plus a number": lambda x: x + 2.5,
         "minus a table": lambda x: x - PRODUCT,
@@ -111,6 +112,7 @@ def outcome(request: pytest.FixtureRequest) -> tuple[int, dict[str, Any]]:
 EXPECTED = {
     "read": (PRODUCT, 1, 1),
     "plus a bias": (PRODUCT + BIAS, 1, 1),
+    "biased and viewed": ((PRODUCT + BIAS).reshape(2, 10), 1, 1),
     "minus a bias": (PRODUCT - BIAS, 1, 1),
     "plus a number": (PRODUCT + 2.5, 1, 1),
     "minus a table": (PRODUCT * 0, 1, 2),
