@@ -65,7 +65,8 @@ def conv_transpose2d(
     own = None if chosen == TORCH else _settings(tuple(x.shape), tuple(y.shape), 0, options)
     if own is None or (size := _size_back(tuple(x.shape), tuple(y.shape), own)) is None:
         return torch.conv_transpose2d(x, y, **options)
-    values, maps = (x.shape[2], x.shape[3]), x.new_zeros((x.shape[0], y.shape[1], *size))
+    values, maps = (x.shape[2], x.shape[3]), x.new_empty((x.shape[0], y.shape[1], *size))
+    maps.numpy().fill(0)  # without torch's threads, as in _padded
     places = _places(tuple(maps.shape), tuple(y.shape[2:]), own.stride, own.dilation, values)
     out = Matrix(words_of(maps), places.rows, places.columns)
     multiply(chosen, _kernels(y).t(), _by_channel(x.contiguous()), out, add=True, block=places.block)
@@ -176,8 +177,9 @@ def _size_back(x: Shape, y: Shape, own: _Settings) -> Pair | None:
 
 
 def _padded(x: torch.Tensor, padding: Pair) -> torch.Tensor:
+    """Contiguous. After a copy torch's threads spin for a while, on the cores that ours need next."""
     down, across = padding
-    return pad(x, (across, across, down, down)).contiguous()
+    return pad(x, (across, across, down, down)).contiguous() if down or across else x.contiguous()
 
 
 @functools.lru_cache(maxsize=256)
