@@ -12,10 +12,11 @@ the larger quotient. A ReLU after it takes no round for it. Where products diffe
 quotient, the larger one wins, not the first of equal quotients.
 
 The gradient of a window goes down the tournament that its entries played: the winner's to whoever of two won,
-one product a round, in place of a product of one-hot places with the gradient. Of four entries that opens 6
-words an output each way, where places and their product opened 9.
+one gate a pair (mpc.protocols.gate), in place of a product of one-hot places with the gradient. Of four
+entries that opens 3 times 65 bits an output. Places are computed only for who asks for them.
 
-Security: the operations are those of mpc.comparison and Beaver's product; the order of two of them is public.
+Security: the operations are those of mpc.comparison and mpc.maximum; all that differs, their order, is
+public.
 """
 
 from __future__ import annotations

@@ -14,12 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mpc.dealer.schedule import AHEAD_WORDS
 from pqc.channel import Channel
 from pqc.framing import LENGTH
 
 Words = npt.NDArray[np.int64]
-# How much may have arrived and not been taken: 64 MiB, or one message of any size.
-HELD_WORDS = 1 << 23
+# How much may have arrived and not been taken, or one message of any size: what may be on order ahead.
+HELD_WORDS = AHEAD_WORDS
 
 
 class Arrival(NamedTuple):
