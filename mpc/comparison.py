@@ -19,7 +19,7 @@ from mpc.protocols.bits import plane_words
 from mpc.protocols.compare import Sign, SignedQuotient
 from mpc.protocols.gate import gated, gated_quotient
 from mpc.protocols.opening import Array, Protocol, Result, together
-from mpc.waiting import Waiting, settle, waiting
+from mpc.waiting import Waiting, undivided, waiting
 
 
 class Negative(NamedTuple):
@@ -51,12 +51,9 @@ def negatives(crypten: Any, x: Any) -> Negative:
 
 def gate(crypten: Any, x: Any, test: Negative) -> Any:
     """x where `test` found its argument negative, else 0; one round, a division that x waits for included."""
-    own, fits = waiting(x), tuple(x.size()) == tuple(test.bit.size())
-    if test.plane is None or not fits or not x.nelement():
+    if test.plane is None or tuple(x.size()) != tuple(test.bit.size()) or not x.nelement():
         return x.mul(test.bit)
-    if own is not None and own.base is not None and own.divisor > x.encoder.scale:
-        settle(crypten, [x])
-        own = None
+    own = undivided(crypten, x)
     provider, count, first = crypten.mpc.get_default_provider(), x.nelement(), is_first(crypten)
     protocol: Protocol[Array]
     if own is None:

@@ -8,10 +8,8 @@ the values).
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import importlib
-import operator
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ from mpc.comparison import replace_comparisons
 from mpc.corrections import replace_operations
 from mpc.dealer.client import DealerClient
 from mpc.defaults import replace_defaults
-from mpc.division import divide_all, division
+from mpc.division import division
 from mpc.gpu import replace_convolutions
 from mpc.helperless import replace_for_pair
 from mpc.losses import replace_losses
@@ -41,10 +39,10 @@ from mpc.rerandomise import replace_replicated
 from mpc.scaled import replace_scaled
 from mpc.settings import replace_settings
 from mpc.smooth import replace_smooth
+from mpc.sums import weighted_sums
 from mpc.third import ThirdDealer, ThirdProvider
 from mpc.transport import ChannelCommunicator
 from mpc.updates import replace_updates
-from mpc.waiting import settle, waiting
 
 # CrypTen asks for a private module of torch by the name it had before torch 2.9.
 _MOVED = "torch.onnx._internal.registration"
@@ -172,9 +170,13 @@ def is_shared(value: Any) -> bool:
 
 def share_of(tensor: Any) -> tuple[torch.Tensor, int]:
     """This party's additive share (int64) of a secret tensor, and the factor that its values carry in it."""
+    _check_additive(tensor)
+    return tensor.share, tensor.encoder._scale
+
+
+def _check_additive(tensor: Any) -> None:
     if not isinstance(tensor, crypten.mpc.MPCTensor) or tensor.ptype != crypten.mpc.arithmetic:
         raise TypeError(f"an additively shared tensor was expected, got {type(tensor).__name__}")
-    return tensor.share, tensor.encoder._scale
 
 
 def from_share(share: torch.Tensor, scale: int) -> Any:
@@ -194,33 +196,11 @@ _COEFFICIENT_BITS = 30
 
 
 def combine(wanted: Sequence[Sequence[tuple[float, Any]]]) -> list[Any]:
-    """Sums of coefficient times secret tensor, in one round for all; see `mpc.tensors.combinations`.
-
-    Tensors that wait for a division are divided by their coefficient in the same one, if that is possible.
-    """
+    """Sums of coefficient times secret tensor, in one round for all; see `mpc.tensors.combinations`."""
+    for tensor in (tensor for terms in wanted for _, tensor in terms):
+        _check_additive(tensor)
     scale = 1 << crypten.cfg.encoder.precision_bits
-    settle(crypten, [tensor for terms in wanted for factor, tensor in terms if not _at_once(factor, tensor)])
-    shares, divisors, places = [], [], []
-    for place, terms in enumerate(wanted):
-        later = [(factor, tensor) for factor, tensor in terms if not _at_once(factor, tensor)]
-        parts = [own for factor, tensor in terms if (own := _at_once(factor, tensor))]
-        if later:
-            known = [(share_of(tensor), round(factor * 2**_COEFFICIENT_BITS)) for factor, tensor in later]
-            total = [share * (factor * (scale // own)) for (share, own), factor in known]
-            parts.append((functools.reduce(operator.add, total), 1 << _COEFFICIENT_BITS))
-        shares += [share for share, _ in parts]
-        divisors += [divisor for _, divisor in parts]
-        places += [place] * len(parts)
-    quotients = divide_all(crypten, shares, divisors)
-    sums: list[Any] = [0] * len(wanted)
-    for place, quotient in zip(places, quotients, strict=True):
-        sums[place] = sums[place] + quotient
-    return [from_share(share, scale) for share in sums]
-
-
-def _at_once(factor: float, tensor: Any) -> tuple[torch.Tensor, int] | None:
-    own = waiting(tensor) if tensor.encoder._scale == 1 << crypten.cfg.encoder.precision_bits else None
-    return None if own is None else own.times(factor)
+    return [from_share(share, scale) for share in weighted_sums(crypten, wanted, scale, _COEFFICIENT_BITS)]
 
 
 def row_maximum(x: Any) -> Any:

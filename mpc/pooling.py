@@ -32,7 +32,7 @@ import torch
 from mpc.comparison import Negative, bits_of, gate, is_first, negatives
 from mpc.maximum import TREES, hand_down, knockout, places
 from mpc.protocols.product import Shape, pair
-from mpc.waiting import quotient, waiting
+from mpc.waiting import quotient, undivided
 
 # What pads maps: below all values, also before a division, and no further from any than a difference may be.
 _LEAST = 1 - (1 << 62)
@@ -284,8 +284,8 @@ def _pool(crypten: Any, late_relu: Any, x: Any, windows: _Windows, plain: bool) 
 
 def _undivided(crypten: Any, x: Any) -> tuple[torch.Tensor, int]:
     """A share, and the number that it waits to be divided by, or 1."""
-    own = waiting(x)
-    if own is None or (own.base is not None and own.divisor > x.encoder.scale):
+    own = undivided(crypten, x)
+    if own is None:
         return x.share, 1
     return crypten.mpc.get_default_provider().summed(own.whole()), own.divisor
 

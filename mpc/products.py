@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mpc.comparison import is_first
 from mpc.kernels import named
 from mpc.protocols.product import Factor, Layer, LayerMask, Product, layer, multiply, pair
 from mpc.waiting import quotient
@@ -61,7 +62,7 @@ def _product(crypten: Any, op: str, original: Callable[..., Any]) -> Callable[..
         a, b, c = provider.generate_additive_triple(x.size(), y.size(), op, device=x.device, **options)
         known = _open(crypten, [x.share - a.share, y.share - b.share])
         u, v = Factor(known[0], a.share), Factor(known[1], b.share)
-        c.share = multiply(partial(named(op), **options), u, v, c.share, _is_first(crypten))
+        c.share = multiply(partial(named(op), **options), u, v, c.share, is_first(crypten))
         return c
 
     return product
@@ -155,8 +156,4 @@ def _open(crypten: Any, shares: list[torch.Tensor]) -> list[torch.Tensor]:
 def _multiply(crypten: Any, f: Product, x: Factor, y: Factor, dealt: torch.Tensor) -> torch.Tensor:
     """A party that deals has all that it needs of the masks' product already."""
     deals = crypten.mpc.get_default_provider().deals
-    return dealt if deals else multiply(f, x, y, dealt, _is_first(crypten))
-
-
-def _is_first(crypten: Any) -> bool:
-    return bool(crypten.communicator.get().get_rank() == 0)
+    return dealt if deals else multiply(f, x, y, dealt, is_first(crypten))

@@ -4,7 +4,7 @@ Where an argument lies outside the range of its series it is moved to the end of
 function is flat within 2^-17; the tests for that give the moved argument at no further cost. CrypTen computes
 a sigmoid in 23 rounds and 752 bytes an entry between two parties, sent and received, within 2^-8, and the
 softmax of ten entries in 94 rounds and 16.6 kB a row; here it is 6 rounds and 81 bytes within 2^-15, and 16
-rounds and 2.2 kB. The last round of either is a division, which may wait (mpc.waiting).
+rounds and 2.4 kB. The last round of either is a division, which may wait (mpc.waiting).
 """
 
 from __future__ import annotations

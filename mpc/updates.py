@@ -8,21 +8,18 @@ rate. Security is that of mpc.protocols.truncate.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from mpc.comparison import with_share
-from mpc.division import divide_all
-from mpc.waiting import settle, waiting
+from mpc.sums import weighted_sums
+from mpc.waiting import settle
 
 # Fractional bits of the coefficients of a sum: numbers times coefficients must stay below 2^22.
 _COEFFICIENT_BITS = 24
-
-
-class _Term(NamedTuple):
-    coefficient: float
-    tensor: Any
+# A coefficient and what it stands before.
+_Term = tuple[float, Any]
 
 
 def replace_updates(crypten: Any) -> None:
@@ -71,19 +68,10 @@ def _step(crypten: Any, original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _descend(crypten: Any, parameters: Sequence[Any], gradients: Sequence[Any], rate: float) -> None:
     """Each parameter less `rate` times its gradient, in place."""
-    if not rate:
-        return
-    shares, divisors = [], []
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        own = waiting(gradient) if _scale(gradient) == _scale(parameter) else None
-        at_once = None if own is None else own.times(rate)
-        if at_once is None:
-            step = _aligned(gradient, parameter) * round(rate * (1 << _COEFFICIENT_BITS))
-            at_once = step, 1 << _COEFFICIENT_BITS
-        shares.append(at_once[0])
-        divisors.append(at_once[1])
-    for parameter, step in zip(parameters, divide_all(crypten, shares, divisors), strict=True):
-        parameter.share.sub_(step)
+    if rate and parameters:
+        steps = _sums(crypten, [[(rate, gradient)] for gradient in gradients], parameters)
+        for parameter, step in zip(parameters, steps, strict=True):
+            parameter.share.sub_(step)
 
 
 def _descend_with_momentum(crypten: Any, parameters: Sequence[Any], group: Any, state: Any) -> None:
@@ -93,14 +81,14 @@ def _descend_with_momentum(crypten: Any, parameters: Sequence[Any], group: Any, 
     sums: list[list[_Term]] = []
     for parameter in parameters:
         own = state[id(parameter)]
-        kept = step = slope = [_Term(1.0, parameter.grad), _Term(decay, parameter)]
+        kept = step = slope = [(1.0, parameter.grad), (decay, parameter)]
         if momentum:
             if "momentum_buffer" in own:
-                kept = [_Term(momentum, own["momentum_buffer"]), *_times(1 - group["dampening"], slope)]
+                kept = [(momentum, own["momentum_buffer"]), *_times(1 - group["dampening"], slope)]
             step = [*slope, *_times(momentum, kept)] if group["nesterov"] else kept
             sums.append(kept)
-        sums.append([_Term(1.0, parameter), *_times(-rate, step)])
-    results = iter(_combined(crypten, sums, parameters))
+        sums.append([(1.0, parameter), *_times(-rate, step)])
+    results = iter(_sums(crypten, sums, parameters))
     for parameter in parameters:
         if momentum:
             state[id(parameter)]["momentum_buffer"] = with_share(parameter.detach(), next(results))
@@ -108,26 +96,9 @@ def _descend_with_momentum(crypten: Any, parameters: Sequence[Any], group: Any, 
 
 
 def _times(factor: float, terms: Sequence[_Term]) -> list[_Term]:
-    return [_Term(factor * coefficient, tensor) for coefficient, tensor in terms]
+    return [(factor * coefficient, tensor) for coefficient, tensor in terms]
 
 
-def _combined(crypten: Any, sums: Sequence[Sequence[_Term]], parameters: Sequence[Any]) -> list[torch.Tensor]:
-    """Shares of the sums, with the fractional bits of the parameters; one round."""
-    totals = []
-    for terms in sums:
-        parts = [
-            _aligned(t.tensor, parameters[0]) * round(t.coefficient * (1 << _COEFFICIENT_BITS)) for t in terms
-        ]
-        totals.append(torch.stack(parts).sum(0))
-    return divide_all(crypten, totals, [1 << _COEFFICIENT_BITS] * len(totals))
-
-
-def _scale(tensor: Any) -> int:
-    scale: int = tensor.encoder.scale
-    return scale
-
-
-def _aligned(tensor: Any, parameter: Any) -> torch.Tensor:
-    """The tensor's share with the parameter's fractional bits, of which it has no more."""
-    share: torch.Tensor = tensor.share * (_scale(parameter) // _scale(tensor))
-    return share
+def _sums(crypten: Any, wanted: Sequence[Sequence[_Term]], parameters: Sequence[Any]) -> list[torch.Tensor]:
+    """Shares with the fractional bits of the parameters; one round."""
+    return weighted_sums(crypten, wanted, parameters[0].encoder.scale, _COEFFICIENT_BITS) if wanted else []

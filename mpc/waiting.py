@@ -106,6 +106,19 @@ def waiting(tensor: Any) -> Waiting | None:
     return own
 
 
+def undivided(crypten: Any, tensor: Any) -> Waiting | None:
+    """What a tensor waits for, for a reader that takes it as `whole`; None if it does not wait (any more).
+
+    Where something was added that a division finer than the own scale might not leave room for, the division
+    is done at once.
+    """
+    own = waiting(tensor)
+    if own is not None and own.base is not None and own.divisor > tensor.encoder.scale:
+        settle(crypten, [tensor])
+        return None
+    return own
+
+
 def quotient(crypten: Any, raw: torch.Tensor, divisor: int, scale: int) -> Any:
     """The secret tensor raw / divisor, whose values carry the factor `scale`; it waits."""
     tensor = crypten.mpc.MPCTensor.from_shares(raw, precision=scale.bit_length() - 1)
