@@ -62,8 +62,7 @@ def gate(crypten: Any, x: Any, test: Negative) -> Any:
     else:
         words, mask = words_of(provider.summed(own.whole())), provider.quotient_gate(count, own.divisor)
         protocol = gated_quotient(words, own.divisor, test.plane, mask, first)
-    (words,) = run_together(crypten, [idle(words * 0) if provider.deals else protocol])
-    return with_share(x, tensor_of(words, x.size()))
+    return with_share(x, tensor_of(run_opening(crypten, protocol, no_words(count)), x.size()))
 
 
 def _with_quotient(crypten: Any, own: Waiting) -> tuple[Sign, torch.Tensor]:
@@ -72,10 +71,8 @@ def _with_quotient(crypten: Any, own: Waiting) -> tuple[Sign, torch.Tensor]:
     raw = provider.summed(own.whole())
     mask, of_quotient = provider.quotient_comparison(raw.nelement(), own.divisor)
     protocol = compare.negative_quotient(words_of(raw), own.divisor, mask, of_quotient, is_first(crypten))
-    if provider.deals:
-        negative, selected, plane = _no_sign(raw.nelement())
-        protocol = idle(SignedQuotient(negative, selected, plane, selected))
-    (result,) = run_together(crypten, [protocol])
+    negative, selected, plane = _no_sign(raw.nelement())
+    result = run_opening(crypten, protocol, SignedQuotient(negative, selected, plane, selected))
     return Sign(*result[:3]), tensor_of(result.quotient, raw.size())
 
 
@@ -87,15 +84,15 @@ def sign_test(crypten: Any, words: Array) -> Protocol[Sign]:
         protocol = compare_dcf.negative(words, keys, is_first(crypten))
     else:
         protocol = compare.negative(words, provider.comparison(words.size), is_first(crypten))
-    return idle(Sign(*_no_sign(words.size))) if provider.deals else protocol
+    return _idle(Sign(*_no_sign(words.size))) if provider.deals else protocol
 
 
 def _no_sign(count: int) -> tuple[Array, Array, Array]:
-    nothing = np.zeros(count, dtype=np.uint64)
+    nothing = no_words(count)
     return nothing, nothing, np.zeros((1, plane_words(count)), dtype=np.uint64)
 
 
-def idle(result: Result) -> Protocol[Result]:
+def _idle(result: Result) -> Protocol[Result]:
     """What a party that deals takes part in: no opening; it gets shares of zero."""
     yield from ()
     return result
@@ -116,6 +113,14 @@ def run_together(crypten: Any, protocols: Sequence[Protocol[Result]]) -> list[Re
     return together(protocols, gather)
 
 
+def run_opening(crypten: Any, protocol: Protocol[Result], nothing: Result) -> Result:
+    """What one protocol gives between those who open values; a party that deals gets `nothing`, zeros."""
+    if crypten.mpc.get_default_provider().deals:
+        return nothing
+    (result,) = run_together(crypten, [protocol])
+    return result
+
+
 def is_first(crypten: Any) -> bool:
     """Whether this is the party that adds public terms."""
     return bool(crypten.communicator.get().get_rank() == 0)
@@ -130,6 +135,11 @@ def words_of(share: torch.Tensor) -> Array:
 def tensor_of(words: Array, size: Sequence[int]) -> torch.Tensor:
     """Words in a row as a share of that size."""
     return torch.from_numpy(np.ascontiguousarray(words).view(np.int64)).reshape(tuple(size))
+
+
+def no_words(count: int) -> Array:
+    """Zeros in a row; no memory is touched before they are used."""
+    return np.zeros(count, dtype=np.uint64)
 
 
 def with_share(x: Any, share: torch.Tensor) -> Any:

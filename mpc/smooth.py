@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mpc.comparison import idle, is_first, negatives, run_together, tensor_of, with_share, words_of
+from mpc.comparison import is_first, negatives, no_words, run_opening, tensor_of, with_share, words_of
 from mpc.maximum import contest
 from mpc.products import product
 from mpc.protocols import harmonics
@@ -88,9 +88,8 @@ def values(
     words = words_of(x.share)
     if not words.size:
         return x.clone()
-    provider = crypten.mpc.get_default_provider()
-    dealt = provider.harmonics(words.size, series, scale_bits)
+    dealt = crypten.mpc.get_default_provider().harmonics(words.size, series, scale_bits)
     protocol = harmonics.evaluate(words, series, scale_bits, dealt, is_first(crypten))
-    (total,) = run_together(crypten, [idle(words * 0) if provider.deals else protocol])
+    total = run_opening(crypten, protocol, no_words(words.size))
     divisor = harmonics.quotient_divisor(result_bits)
     return quotient(crypten, tensor_of(total, x.size()), divisor, x.encoder.scale)
